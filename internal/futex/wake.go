@@ -1,0 +1,45 @@
+package futex
+
+import (
+	"math"
+	"sync/atomic"
+
+	"github.com/shmkit/shmkit/internal/sys"
+)
+
+// All is the n of Wake that wakes everybody.
+const All = math.MaxInt32
+
+// Wake wakes up to n of those who sleep on the word in the kernel, in whatever process,
+// and returns how many: one of each process at most in each queue, who then calls the
+// next of its own. Change the word first: who goes to sleep meanwhile is not woken but
+// sees the change.
+func Wake(word *atomic.Uint32, n int) (woken int, err error) {
+	woken, err = sys.FutexWake(word, n)
+	if err != nil {
+		err = &Error{Op: "wake", Err: err}
+	}
+	return woken, err
+}
+
+// Recall makes all waiters of this process at the word, wherever in a queue they stand,
+// return from Sleep once, to look again: for what concerns this process and does not show
+// in the word, as that a handle is being closed. Strangers who sleep on the word are woken
+// in vain. Who is on the way into the kernel at that moment may miss it, until its bound:
+// repeat it until all have left.
+func Recall(word *atomic.Uint32) error {
+	s := shardOf(word)
+	s.mu.Lock()
+	for q := s.queues; q != nil; q = q.next {
+		if q.key.word != word {
+			continue
+		}
+		for w := q.front; w != nil; w = w.next {
+			w.recalled.Store(true)
+			w.promote()
+		}
+	}
+	s.mu.Unlock()
+	_, err := Wake(word, All)
+	return err
+}

@@ -1,0 +1,65 @@
+#include "textflag.h"
+
+TEXT ·Load32(SB), NOSPLIT, $0-12
+	MOVQ p+0(FP), BX
+	MOVL 0(BX), AX
+	MOVL AX, v+8(FP)
+	RET
+
+TEXT ·Load64(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), BX
+	MOVQ 0(BX), AX
+	MOVQ AX, v+8(FP)
+	RET
+
+TEXT ·Swap32(SB), NOSPLIT, $0-20
+	MOVQ p+0(FP), BX
+	MOVL v+8(FP), AX
+	XCHGL AX, 0(BX)
+	MOVL AX, old+16(FP)
+	RET
+
+TEXT ·Swap64(SB), NOSPLIT, $0-24
+	MOVQ p+0(FP), BX
+	MOVQ v+8(FP), AX
+	XCHGQ AX, 0(BX)
+	MOVQ AX, old+16(FP)
+	RET
+
+TEXT ·Add32(SB), NOSPLIT, $0-20
+	MOVQ p+0(FP), BX
+	MOVL delta+8(FP), AX
+	MOVL AX, CX
+	LOCK
+	XADDL AX, 0(BX)
+	ADDL CX, AX
+	MOVL AX, sum+16(FP)
+	RET
+
+TEXT ·Add64(SB), NOSPLIT, $0-24
+	MOVQ p+0(FP), BX
+	MOVQ delta+8(FP), AX
+	MOVQ AX, CX
+	LOCK
+	XADDQ AX, 0(BX)
+	ADDQ CX, AX
+	MOVQ AX, sum+16(FP)
+	RET
+
+TEXT ·CompareAndSwap32(SB), NOSPLIT, $0-17
+	MOVQ p+0(FP), BX
+	MOVL old+8(FP), AX
+	MOVL v+12(FP), CX
+	LOCK
+	CMPXCHGL CX, 0(BX)
+	SETEQ swapped+16(FP)
+	RET
+
+TEXT ·CompareAndSwap64(SB), NOSPLIT, $0-25
+	MOVQ p+0(FP), BX
+	MOVQ old+8(FP), AX
+	MOVQ v+16(FP), CX
+	LOCK
+	CMPXCHGQ CX, 0(BX)
+	SETEQ swapped+24(FP)
+	RET

@@ -1,0 +1,87 @@
+#include "textflag.h"
+
+// Exclusive loads and stores: the atomic instructions of ARMv8.1 are not everywhere.
+
+TEXT ·Load32(SB), NOSPLIT, $0-12
+	MOVD p+0(FP), R0
+	LDARW (R0), R1
+	MOVW R1, v+8(FP)
+	RET
+
+TEXT ·Load64(SB), NOSPLIT, $0-16
+	MOVD p+0(FP), R0
+	LDAR (R0), R1
+	MOVD R1, v+8(FP)
+	RET
+
+TEXT ·Swap32(SB), NOSPLIT, $0-20
+	MOVD p+0(FP), R0
+	MOVW v+8(FP), R1
+again:
+	LDAXRW (R0), R2
+	STLXRW R1, (R0), R3
+	CBNZ R3, again
+	MOVW R2, old+16(FP)
+	RET
+
+TEXT ·Swap64(SB), NOSPLIT, $0-24
+	MOVD p+0(FP), R0
+	MOVD v+8(FP), R1
+again:
+	LDAXR (R0), R2
+	STLXR R1, (R0), R3
+	CBNZ R3, again
+	MOVD R2, old+16(FP)
+	RET
+
+TEXT ·Add32(SB), NOSPLIT, $0-20
+	MOVD p+0(FP), R0
+	MOVW delta+8(FP), R1
+again:
+	LDAXRW (R0), R2
+	ADDW R1, R2
+	STLXRW R2, (R0), R3
+	CBNZ R3, again
+	MOVW R2, sum+16(FP)
+	RET
+
+TEXT ·Add64(SB), NOSPLIT, $0-24
+	MOVD p+0(FP), R0
+	MOVD delta+8(FP), R1
+again:
+	LDAXR (R0), R2
+	ADD R1, R2
+	STLXR R2, (R0), R3
+	CBNZ R3, again
+	MOVD R2, sum+16(FP)
+	RET
+
+TEXT ·CompareAndSwap32(SB), NOSPLIT, $0-17
+	MOVD p+0(FP), R0
+	MOVW old+8(FP), R1
+	MOVW v+12(FP), R2
+again:
+	LDAXRW (R0), R3
+	CMPW R1, R3
+	BNE differs
+	STLXRW R2, (R0), R3
+	CBNZ R3, again
+differs:
+	CSET EQ, R0
+	MOVB R0, swapped+16(FP)
+	RET
+
+TEXT ·CompareAndSwap64(SB), NOSPLIT, $0-25
+	MOVD p+0(FP), R0
+	MOVD old+8(FP), R1
+	MOVD v+16(FP), R2
+again:
+	LDAXR (R0), R3
+	CMP R1, R3
+	BNE differs
+	STLXR R2, (R0), R3
+	CBNZ R3, again
+differs:
+	CSET EQ, R0
+	MOVB R0, swapped+24(FP)
+	RET
