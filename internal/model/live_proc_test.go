@@ -1,0 +1,144 @@
+package model
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// What the kernel shows of a process in /proc, in the words of the model.
+
+// A liveArea is one line of /proc/self/maps that lies in the arena.
+type liveArea struct {
+	start, end int64 // pages of the arena
+	perms      string
+	source     string // " A1+2", or empty
+	disk       bool
+}
+
+func describeAreas(areas []liveArea) string {
+	var lines []string
+	for _, a := range areas {
+		lines = append(lines, fmt.Sprintf("%d-%d %s%s", a.start, a.end, a.perms, a.source))
+	}
+	return strings.Join(lines, "; ")
+}
+
+// arenaPrefix begins every line of the arena: it is smaller than what the last four
+// digits count.
+var arenaPrefix = []byte(strconv.FormatUint(arenaAddr>>16, 16))
+
+// areas reads /proc/self/maps.
+func (p *player) areas() ([]liveArea, error) {
+	buf := make([]byte, 0, 16<<10)
+	for {
+		n, err := p.maps.ReadAt(buf[len(buf):cap(buf)], int64(len(buf)))
+		buf = buf[:len(buf)+n]
+		if err != nil || n == 0 {
+			break // io.EOF; anything else shows as a missing mapping
+		}
+	}
+	var found []liveArea
+	for line := range bytes.Lines(buf) {
+		if !bytes.HasPrefix(line, arenaPrefix) {
+			continue
+		}
+		a, ok, err := parseLiveArea(string(bytes.TrimSuffix(line, []byte("\n"))))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			found = append(found, a)
+		}
+	}
+	return found, nil
+}
+
+// parseLiveArea reads a line: range, permissions, offset, device, inode, path.
+func parseLiveArea(line string) (liveArea, bool, error) {
+	fields := strings.SplitN(line, " ", 6)
+	if len(fields) < 6 {
+		return liveArea{}, false, fmt.Errorf("short line %q", line)
+	}
+	first, last, _ := strings.Cut(fields[0], "-")
+	start, err := strconv.ParseUint(first, 16, 64)
+	if err != nil {
+		return liveArea{}, false, err
+	}
+	if start < arenaAddr || start >= arenaAddr+arenaBytes {
+		return liveArea{}, false, nil
+	}
+	end, err := strconv.ParseUint(last, 16, 64)
+	if err != nil {
+		return liveArea{}, false, err
+	}
+	off, err := strconv.ParseUint(fields[2], 16, 64)
+	if err != nil {
+		return liveArea{}, false, err
+	}
+	a := liveArea{start: int64(start-arenaAddr) / PageSize, end: int64(end-arenaAddr) / PageSize, perms: fields[1]}
+	name := strings.TrimSuffix(strings.TrimLeft(fields[5], " "), " (deleted)")
+	if fields[4] == "0" || name == "" {
+		return a, true, nil
+	}
+	switch {
+	case strings.HasPrefix(name, "/SYSV"):
+		name = "#" + fields[4] // the inode number is the id
+	case strings.HasPrefix(name, "/memfd:"):
+		name = strings.TrimPrefix(name, "/memfd:")
+	case name == "/dev/zero":
+		name = "zero"
+	default:
+		name, a.disk = path.Base(name), true
+	}
+	a.source = fmt.Sprintf(" %s+%d", name, off/PageSize)
+	return a, true, nil
+}
+
+// Bits of /proc/PID/pagemap; Documentation/admin-guide/mm/pagemap.rst.
+const (
+	pagemapExclusive = 1 << 56
+	pagemapGuard     = 1 << 58
+	pagemapFile      = 1 << 61
+	pagemapSwap      = 1 << 62
+	pagemapPresent   = 1 << 63
+)
+
+// pageTable reads the arena's part of /proc/self/pagemap. Pages of disk files are '?'.
+func (p *player) pageTable(areas []liveArea) (string, error) {
+	raw := make([]byte, 8*ArenaPages)
+	if _, err := p.table.ReadAt(raw, arenaAddr/PageSize*8); err != nil {
+		return "", err
+	}
+	letters := make([]byte, ArenaPages)
+	for i := range letters {
+		letters[i] = byte(stateOf(binary.NativeEndian.Uint64(raw[8*i:])))
+	}
+	for _, a := range areas {
+		for page := a.start; a.disk && page < min(a.end, ArenaPages); page++ {
+			letters[page] = '?'
+		}
+	}
+	return string(letters), nil
+}
+
+// stateOf reads one word of pagemap. The page of zeros is nobody's and counts as mapped
+// by nobody; a private copy is mapped here only.
+func stateOf(word uint64) state {
+	switch {
+	case word&pagemapGuard != 0:
+		return guard
+	case word&pagemapSwap != 0:
+		return 's'
+	case word&pagemapPresent == 0:
+		return absent
+	case word&pagemapFile != 0:
+		return direct
+	case word&pagemapExclusive != 0:
+		return copied
+	}
+	return zero
+}

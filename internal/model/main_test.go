@@ -1,0 +1,9 @@
+package model
+
+import (
+	"testing"
+
+	"github.com/shmkit/shmkit/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m, map[string]testenv.Role{"play": play}) }
