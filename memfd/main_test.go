@@ -1,0 +1,9 @@
+package memfd_test
+
+import (
+	"testing"
+
+	"github.com/shmkit/shmkit/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m, roles) }
