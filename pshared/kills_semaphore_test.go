@@ -1,0 +1,112 @@
+package pshared_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/shmkit/shmkit/shmtest"
+)
+
+// poolScribe takes permits and tokens until it is dismissed or killed, and writes down all it
+// does.
+func poolScribe(b *bather, args []string) error {
+	if err := b.takeNotes(args[0]); err != nil {
+		return err
+	}
+	for n := b.who; ; n++ {
+		select {
+		case <-shmtest.Dismissed():
+			return errors.Join(b.s.Close(), b.notes.Close())
+		default:
+		}
+		// A deadline now and then: who gives up must leave nothing behind either.
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(n%7+1)*time.Millisecond)
+		var err error
+		if n%2 == 0 {
+			err = b.bathe(ctx, n/2%poolPermits+1)
+		} else {
+			err = b.take(ctx)
+		}
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	}
+}
+
+// Participants are killed at random moments. Put together, there were never more permits out
+// than there are, and all came back; no token is missing, and each death was told of once.
+func TestNoPermitOrTokenIsLostOrDoubledAmidRandomKills(t *testing.T) {
+	t.Parallel()
+	const tokens = 2
+	dir := shmtest.Dir(t)
+	b := mustOpenPool(t, dir, 1<<40)
+	must(t, b.count.Post(tokens))
+	l := shmtest.NewLedger(t)
+	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 4, Kills: randomKills()}, func(n int) *shmtest.Proc {
+		return startPool(t, dir, int64(n+1), "scribe", l.Path())
+	})
+	refill(t, b)
+	left, told := drainTokens(t, b)
+
+	last := map[string]string{}
+	held := map[string]int64{}
+	entries := l.Entries(t)
+	lastAt := map[string]time.Duration{}
+	for _, e := range entries {
+		lastAt[e.Who] = e.At
+	}
+	turns := 0
+	for _, e := range entries {
+		last[e.Who] = e.Text
+		var n int64
+		switch {
+		case scan(e.Text, "hold %d", &n):
+			held[e.Who] = n
+			turns++
+			out := int64(0)
+			for who, n := range held {
+				if k, err := strconv.Atoi(who); err == nil && killed[k-1] && lastAt[who] < e.At {
+					continue // it may have died
+				}
+				out += n
+			}
+			if out > poolPermits {
+				t.Fatalf("%+v, and %v hold the others: %d of %d are out", e, held, out, poolPermits)
+			}
+		case scan(e.Text, "give %d", &n):
+			delete(held, e.Who)
+		case scan(e.Text, "told %d", &n):
+			told += n
+		}
+	}
+	// Who was killed having taken a token and not begun to post it: told of. In the middle of
+	// a step, or having been told of n: perhaps.
+	var certain, perhaps int64
+	for n := range killed {
+		switch text := last[fmt.Sprint(n+1)]; text {
+		case "took":
+			certain++
+		case "ask", "post":
+			perhaps++
+		default:
+			var n int64
+			if scan(text, "told %d", &n) || scan(text, "posted %d", &n) {
+				perhaps += n
+			}
+		}
+	}
+	t.Logf("%d turns, %d kills, told of %d tokens, of %d for certain and perhaps %d; %d of %d are left",
+		turns, len(killed), told, certain, perhaps, left, tokens)
+	if told < certain || told > certain+perhaps {
+		t.Errorf("told of %d tokens, of %d for certain and perhaps %d", told, certain, perhaps)
+	}
+	// One that died in the middle of a step may be told of for nothing.
+	if left < tokens || left > tokens+perhaps {
+		t.Errorf("%d tokens are left of %d", left, tokens)
+	}
+}
