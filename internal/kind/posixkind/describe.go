@@ -1,0 +1,97 @@
+package posixkind
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/shmkit/shmkit/internal/address"
+	"github.com/shmkit/shmkit/internal/kind"
+	"github.com/shmkit/shmkit/internal/kind/inode"
+	"github.com/shmkit/shmkit/posixshm"
+)
+
+// proc is where processes are.
+const proc = "/proc"
+
+// Stat implements kind.Stater.
+func (k Objects) Stat(a address.Address) (kind.Object, error) {
+	h, err := look(a)
+	if err != nil {
+		return kind.Object{}, err
+	}
+	defer h.Close()
+	maps := inode.Mappings(proc)
+	o := describe(a, h, &kind.Names{}, maps)
+	o.Fields = append(o.Fields, kind.Field{Name: "path", Value: kind.Text(path(a))})
+	o.Fields = append(o.Fields, h.IdentityFields()...)
+	o.Fields = append(o.Fields, maps.ListField(inode.IDOf(h.Info())))
+	return o, nil
+}
+
+// describe is what a list tells of an object.
+func describe(a address.Address, h *inode.Handle, names *kind.Names, maps inode.All) kind.Object {
+	info := h.Info()
+	o := kind.Object{Address: a, Owners: inode.Owners(info), Fields: []kind.Field{
+		{Name: "kind", Value: kind.Text("posix"), Machine: true},
+		{Name: "address", Value: kind.Text(a.String()), Machine: true},
+		{Name: "name", Value: kind.Text(name(a)), Machine: true},
+	}}
+	o.Fields = append(o.Fields, inode.SizeFields(info)...)
+	o.Fields = append(o.Fields, kind.Field{Name: "resident", Value: h.Resident()})
+	o.Fields = append(o.Fields, inode.OwnerFields(names, info)...)
+	o.Fields = append(o.Fields, inode.TimeFields(info)...)
+	o.Fields = append(o.Fields, maps.CountFields(inode.IDOf(info))...)
+	return o
+}
+
+// Columns implements kind.Lister.
+func (Objects) Columns() []kind.Column {
+	return append([]kind.Column{{Heading: "ADDRESS", Field: "address"}}, inode.Columns()...)
+}
+
+// List implements kind.Lister.
+func (Objects) List() ([]kind.Object, error) {
+	all, err := posixshm.List()
+	if err != nil {
+		return nil, err
+	}
+	maps, names, objects := inode.Mappings(proc), &kind.Names{}, []kind.Object{}
+	for _, i := range all {
+		a := addressOf(i)
+		h, err := inode.Open(path(a), a.String(), false)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, inode.ErrNotRegular) { // meanwhile
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, describe(a, h, names, maps))
+		h.Close()
+	}
+	return objects, nil
+}
+
+func addressOf(i posixshm.Info) address.Address {
+	return address.Address{Kind: "posix", Target: address.Name(strings.TrimPrefix(i.Name, "/"))}
+}
+
+// Complete implements kind.Completer. A name may be typed with the slash or without.
+func (Objects) Complete(text string) []string {
+	all, err := posixshm.List()
+	if err != nil {
+		return nil // there is nobody to tell
+	}
+	typed := strings.TrimPrefix(text, "posix:")
+	var found []string
+	for _, i := range all {
+		name := i.Name
+		if typed != "" && typed[0] != '/' {
+			name = strings.TrimPrefix(name, "/")
+		}
+		if strings.HasPrefix(name, typed) {
+			found = append(found, "posix:"+name)
+		}
+	}
+	return found
+}

@@ -1,0 +1,54 @@
+package sysvkind
+
+import (
+	"context"
+
+	"github.com/shmkit/shmkit/internal/address"
+	"github.com/shmkit/shmkit/internal/kind"
+	"github.com/shmkit/shmkit/internal/stream"
+	"github.com/shmkit/shmkit/sysv"
+)
+
+var _ kind.Streams = Segments{}
+
+// OpenWriter implements kind.Streams.
+func (Segments) OpenWriter(ctx context.Context, a address.Address, o stream.Options) (*stream.Writer, error) {
+	key, err := streamKey(a)
+	if err != nil {
+		return nil, err
+	}
+	return stream.OpenWriter(ctx, stream.SysV(key), o)
+}
+
+// OpenReader implements kind.Streams.
+func (Segments) OpenReader(ctx context.Context, a address.Address, o stream.Options) (*stream.Reader, error) {
+	key, err := streamKey(a)
+	if err != nil {
+		return nil, err
+	}
+	return stream.OpenReader(ctx, stream.SysV(key), o)
+}
+
+// streamKey returns the key that segment and semaphores of a stream share. A
+// segment given by its identifier must have one.
+func streamKey(a address.Address) (sysv.Key, error) {
+	key, ok, err := keyOf(a)
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		seg, err := openSegment(a)
+		if err != nil {
+			return 0, err
+		}
+		info, err := statSegment(seg)
+		if err != nil {
+			return 0, err
+		}
+		key = info.Key
+	}
+	if key == sysv.Private {
+		return 0, kind.Usage("%s has no key, which readers and writers find each other by; say %s:KEY", a, a.Kind)
+	}
+	return key, nil
+}
