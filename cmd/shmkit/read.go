@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmkit/shmkit/internal/kind"
+	"github.com/shmkit/shmkit/internal/stream"
+)
+
+func newReadCommand(a *app) *cobra.Command {
+	var o streamFlags
+	var follow bool
+	var lines int64
+	cmd := &cobra.Command{
+		Use:   "read ADDRESS [flags]",
+		Short: "Print the lines that write puts into shared memory",
+		Long: `Read prints every line that any "shmkit write" of the same address writes after
+read has joined, once and in order. Any number of readers may read at once, and
+each prints every line.
+
+It waits for a writer, and ends when every writer it has seen has ended and their
+lines are printed.
+
+` + streamMemory("writer or reader"),
+		Example: `  shmkit read sysv:0x5eed
+  shmkit read sysv:0x5eed --follow | grep error
+  shmkit read posix:/log
+  shmkit read file:/run/log.stream --lines 10
+  shmkit read memfd:812/5`,
+		Args:              exactArgs(1),
+		ValidArgsFunction: completeOne[kind.Streams](a),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if lines < 1 && cmd.Flags().Changed("lines") {
+				return usagef("--lines must be at least 1, not %d", lines)
+			}
+			addr, s, opts, err := a.streamArgs(args[0], "read", &o, stream.Lines)
+			if err != nil {
+				return err
+			}
+			if err := a.canPrint(); err != nil {
+				return err
+			}
+			r, err := s.OpenReader(cmd.Context(), addr, opts)
+			if err != nil {
+				return err
+			}
+			r.Follow = follow
+			_, err = r.ReadLines(cmd.Context(), a.out, lines)
+			return errors.Join(err, r.Close())
+		},
+	}
+	o.register(cmd)
+	cmd.Flags().BoolVar(&follow, "follow", false, "go on when no writer is left, until interrupted")
+	cmd.Flags().Int64Var(&lines, "lines", 0, "end after `N` lines (default: no bound)")
+	return cmd
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shmkit/shmkit/internal/address"
+	"github.com/shmkit/shmkit/internal/kind"
+)
+
+func newStatCommand(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:        "stat ADDRESS… [flags]",
+		SuggestFor: []string{"show", "info"},
+		Short:      "Show everything about one object",
+		Long: `Stat shows everything the kernel tells about each of the objects.
+
+It needs no permission on them: the state of an object is no secret on Linux.
+Only the values of semaphores need read permission; without it stat shows the
+rest and says so ("values" is null in JSON). Of a file it must be possible to reach
+it, and what is in memory of it is told to who may write it.
+
+Several addresses are each tried; failures are reported, and the exit code is
+1.`,
+		Example: `  shmkit stat sysv:0x5eed
+  shmkit stat sem:id=3 msg:id=0 --json
+  shmkit stat posix:/frames file:index.db memfd:812/5`,
+		Args:              rangeArgs(1, -1),
+		ValidArgsFunction: completeAll[kind.Stater](a),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			addrs, err := a.parseAddresses(args)
+			if err != nil {
+				return err
+			}
+			staters, err := findAll[kind.Stater](a, addrs, "stat", "state to show")
+			if err != nil {
+				return err
+			}
+			found := []kind.Object{}
+			err = a.each(cmd, addrs, func(addr address.Address) error {
+				o, err := staters[addr.Kind].Stat(addr)
+				if err == nil {
+					found = append(found, o)
+				}
+				return err
+			})
+			if asJSON {
+				return firstError(a.printJSON(found), err)
+			}
+			for i, o := range found {
+				if i > 0 {
+					fmt.Fprintln(a.out)
+				}
+				if err := a.printObject(o); err != nil {
+					return err
+				}
+			}
+			return err
+		},
+	}
+	jsonFlag(cmd, &asJSON, "print one JSON array of all objects")
+	return cmd
+}
+
+// findAll finds the capability C of the kinds of all addresses, before anything is
+// done with one.
+func findAll[C any](a *app, addrs []address.Address, verb, lacks string) (map[string]C, error) {
+	found := map[string]C{}
+	for _, addr := range addrs {
+		c, err := kind.Find[C](a.kinds, addr, verb, lacks)
+		if err != nil {
+			return nil, err
+		}
+		found[addr.Kind] = c
+	}
+	return found, nil
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printObject prints the fields of an object, one a line, and a table within it
+// below.
+func (a *app) printObject(o kind.Object) error {
+	width := 0
+	for _, f := range o.Fields {
+		if !f.Machine {
+			width = max(width, len(f.Name))
+		}
+	}
+	if _, err := fmt.Fprintln(a.out, a.bold(oneLine(o.Value("address").Long()))); err != nil {
+		return err
+	}
+	for _, f := range o.Fields {
+		if f.Machine {
+			continue
+		}
+		if list, ok := f.Value.(kind.List); ok {
+			if len(list.Items) == 0 {
+				continue
+			}
+			if err := objectTable(list.Columns, list.Items, false).write(a.out, a, "  "); err != nil {
+				return err
+			}
+			continue
+		}
+		label := strings.ReplaceAll(f.Name, "_", " ")
+		if _, err := fmt.Fprintf(a.out, "  %-*s  %s\n", width, label, oneLine(f.Value.Long())); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/shmkit/shmkit/internal/kind"
+)
+
+// table is text in columns, two spaces apart.
+type table struct {
+	columns []kind.Column
+	rows    [][]string
+}
+
+// objectTable is a table of objects: in the long form all columns, and the long
+// text of times and sizes.
+func objectTable(columns []kind.Column, objects []kind.Object, long bool) *table {
+	t := &table{}
+	for _, c := range columns {
+		if long || !c.Long {
+			t.columns = append(t.columns, c)
+		}
+	}
+	for _, o := range objects {
+		var row []string
+		for _, c := range t.columns {
+			row = append(row, cell(o.Value(c.Field), long))
+		}
+		t.rows = append(t.rows, row)
+	}
+	return t
+}
+
+// cell is the text of a value in a table.
+func cell(v kind.Value, long bool) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case kind.Bytes:
+		if long {
+			return fmt.Sprint(uint64(v))
+		}
+	case kind.Time:
+		if long && v.Short() != (kind.Time{}).Short() {
+			return v.Long()
+		}
+	}
+	return v.Short()
+}
+
+// write writes the table, its headings in bold, each line indented.
+func (t *table) write(w io.Writer, a *app, indent string) error {
+	widths := make([]int, len(t.columns))
+	for i, c := range t.columns {
+		widths[i] = utf8.RuneCountInString(c.Heading)
+		for _, row := range t.rows {
+			row[i] = oneLine(row[i])
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+		}
+	}
+	headings := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		headings[i] = c.Heading
+	}
+	if _, err := fmt.Fprintln(w, indent+a.bold(t.line(headings, widths))); err != nil {
+		return err
+	}
+	for _, row := range t.rows {
+		if _, err := fmt.Fprintln(w, indent+t.line(row, widths)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *table) line(cells []string, widths []int) string {
+	var b strings.Builder
+	for i, text := range cells {
+		if i > 0 {
+			b.WriteString("  ")
+		}
+		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text))
+		if t.columns[i].Right {
+			b.WriteString(pad + text)
+		} else {
+			b.WriteString(text + pad)
+		}
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// bold makes text bold where colours are wanted.
+func (a *app) bold(text string) string {
+	if !a.colour {
+		return text
+	}
+	return "\x1b[1m" + text + "\x1b[0m"
+}
