@@ -41,18 +41,22 @@ func (b *bell) ring() error {
 	}
 }
 
+// mark says that somebody may sleep, and returns the bell to sleep on.
+func (b *bell) mark() uint32 {
+	for {
+		v := b.v.Load()
+		if v&bellWaiters != 0 || b.v.CompareAndSwap(v, v|bellWaiters) {
+			return v | bellWaiters
+		}
+	}
+}
+
 // wait returns when ready says yes, or with an error. ready is told whether some time has
 // passed since it was last asked, so that it may ask the kernel who is dead.
 func (b *bell) wait(ctx context.Context, ready func(thorough bool) (bool, error)) error {
 	var asked time.Time
 	for {
-		v := b.v.Load()
-		if v&bellWaiters == 0 {
-			if !b.v.CompareAndSwap(v, v|bellWaiters) {
-				continue
-			}
-			v |= bellWaiters
-		}
+		v := b.mark()
 		point("bell:marked")
 		thorough := time.Since(asked) >= tick
 		if thorough {

@@ -50,7 +50,9 @@ func (c *core) common() *core { return c }
 func (c *core) Name() string { return c.name }
 
 // Sweep takes the records of dead members out of the object, and returns how many there
-// were. Joining does that as well, when it needs a record.
+// were: the permits of a Semaphore are back then, and the next to wait for a
+// CountingSemaphore is told of the tokens. Who waits for the dead does that as well, and
+// who joins, if there is no other record.
 func (c *core) Sweep() (n int, err error) {
 	err = c.run(func() (err error) {
 		n, err = c.o.Sweep()

@@ -190,17 +190,6 @@ func (c *CountingSemaphore) Unsettled() (n int64, err error) {
 	return n, c.fail("look at", err)
 }
 
-// Sweep takes the records of dead members out of the object, so that the next one to wait
-// is told of their tokens, and returns how many there were. Who finds no token does that as
-// well.
-func (c *CountingSemaphore) Sweep() (n int, err error) {
-	err = c.run(func() (err error) {
-		n, err = c.o.Sweep()
-		return err
-	})
-	return n, c.fail("sweep", err)
-}
-
 // shut, held, reopen, recall and look implement primitive.
 func (c *CountingSemaphore) shut() {}
 

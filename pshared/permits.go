@@ -252,16 +252,6 @@ func (s *Semaphore) sleepForPermits(ctx context.Context, n int64) error {
 	}
 }
 
-// mark says that somebody may sleep, and returns the bell to sleep on.
-func (b *bell) mark() uint32 {
-	for {
-		v := b.v.Load()
-		if v&bellWaiters != 0 || b.v.CompareAndSwap(v, v|bellWaiters) {
-			return v | bellWaiters
-		}
-	}
-}
-
 // tryPatience is how long a Try waits for who is in the middle of an operation.
 const tryPatience = 2 * tick
 
@@ -287,12 +277,16 @@ func (s *Semaphore) trySlow(n int64) (ok bool, err error) {
 	}
 	ok, err = s.try(ctx, n)
 	if !ok && err == nil {
-		if swept, sweepErr := s.sweepDead(); swept || sweepErr != nil {
-			if sweepErr != nil {
-				return false, sweepErr
-			}
-			ok, err = s.try(ctx, n)
+		if !s.deadHolder(s.dead) {
+			return false, nil
 		}
+		point("try:dead")
+		_, err = s.o.Sweep()
+		point("try:swept")
+		if err != nil {
+			return false, err
+		}
+		ok, err = s.try(ctx, n)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return false, nil
@@ -328,16 +322,6 @@ func (s *Semaphore) deadHolder(dead asker) bool {
 		}
 	}
 	return false
-}
-
-// sweepDead gives back the permits of dead members, and reports whether there were any.
-func (s *Semaphore) sweepDead() (bool, error) {
-	if !s.deadHolder(s.dead) {
-		return false, nil
-	}
-	n, err := s.o.Sweep()
-	point("try:swept")
-	return n > 0, err
 }
 
 // returnPermits gives back what a dead member holds. The caller has the dead member's slot,

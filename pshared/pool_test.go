@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -222,6 +223,34 @@ var poolRoles = map[string]func(b *bather, args []string) error{
 		}
 		return errors.Join(s.Release(1), s.Close(), b.s.Close())
 	},
+	// late tries when another goroutine cleans up after the dead: after it has looked for
+	// them, and before it would do so itself. It gets what they had all the same.
+	"late": func(b *bather, args []string) error {
+		var sweepErr error
+		pshared.SetPoint(func(at string) {
+			if at == "try:dead" || at == "wait:dead" {
+				n, err := b.sem.Sweep()
+				sweepErr = errors.Join(sweepErr, err)
+				if n != 1 {
+					sweepErr = errors.Join(sweepErr, fmt.Errorf("%d were dead", n))
+				}
+			}
+		})
+		switch args[0] {
+		case "permits":
+			ok, err := b.sem.TryAcquire(poolPermits)
+			if !ok || err != nil || sweepErr != nil {
+				return fmt.Errorf("permits: %t, %v", ok, errors.Join(err, sweepErr))
+			}
+			return errors.Join(b.sem.Release(poolPermits), b.s.Close())
+		default:
+			ok, err := b.count.TryWait()
+			if ok || !errors.Is(err, pshared.ErrTokensLost) || sweepErr != nil {
+				return fmt.Errorf("tokens: %t, %v", ok, errors.Join(err, sweepErr))
+			}
+			return b.s.Close()
+		}
+	},
 	"scribe": poolScribe, "recorder": poolRecorder,
 }
 
@@ -276,6 +305,13 @@ func refill(t testing.TB, b *bather) {
 // and how many were told of.
 func drainTokens(t testing.TB, b *bather) (tokens, told int64) {
 	t.Helper()
+	shmtest.Eventually(t, "nobody is in the middle of cleaning up after the dead", func() bool {
+		_, err := b.count.Sweep()
+		must(t, err)
+		i, err := pshared.Look("struct", "pool", b.s.Dir())
+		must(t, err)
+		return !slices.ContainsFunc(i.Members, func(m pshared.MemberInfo) bool { return !m.Alive })
+	})
 	for {
 		var lost *pshared.TokensLostError
 		switch ok, err := b.count.TryWait(); {

@@ -250,16 +250,6 @@ func (s *Semaphore) Held() (n int64, err error) {
 	return n, s.fail("look at", err)
 }
 
-// Sweep takes the records of dead members out of the object, so that their permits are
-// back, and returns how many there were. Who waits for permits does that as well.
-func (s *Semaphore) Sweep() (n int, err error) {
-	err = s.run(func() (err error) {
-		n, err = s.o.Sweep()
-		return err
-	})
-	return n, s.fail("sweep", err)
-}
-
 // shut, held, reopen, recall and look implement primitive.
 func (s *Semaphore) shut() { s.word.Store(nil) }
 

@@ -113,6 +113,23 @@ func TestLostTokensAreToldOfOnce(t *testing.T) {
 	}
 }
 
+// Who tries gets what the dead had, also if another goroutine of the handle has cleaned up
+// after them just before it would itself.
+func TestATrySeesWhatAnotherGoroutineHasCleanedUp(t *testing.T) {
+	for _, what := range []string{"permits", "tokens"} {
+		t.Run(what, func(t *testing.T) {
+			dir := shmtest.Dir(t)
+			a := mustOpenPool(t, dir, 2)
+			must(t, a.count.Post(1))
+			aPoolHolder(t, dir, 2, 1).Release()
+			p := startPool(t, dir, 3, "late", what)
+			if err := p.Wait(); err != nil {
+				t.Error(err, p.Stderr())
+			}
+		})
+	}
+}
+
 // Whoever was told answers for the tokens: until it posts or settles them, its own death is told
 // of with them.
 func TestWhoIsToldAnswersForTheTokens(t *testing.T) {

@@ -181,11 +181,13 @@ func (c *CountingSemaphore) takeOrTell(slept, thorough bool) (ok bool, err error
 		if !thorough || !c.deadTaker(c.dead) {
 			return false, nil
 		}
-		n, err := c.o.Sweep()
+		point("wait:dead")
+		_, err = c.o.Sweep()
 		point("wait:swept")
-		if n == 0 || err != nil { // another is about to
+		if err != nil {
 			return false, err
 		}
+		thorough = false // what another handle is in the middle of is its to tell
 	}
 	return false, ErrCorrupt
 }

@@ -54,6 +54,7 @@ func (v *Victim) StartWith(o *StartOptions, role string, args ...string) *Proc {
 		opts.Env = append(opts.Env, envKillAt+"="+v.at)
 	}
 	v.proc = StartWith(v.t, &opts, role, args...)
+	v.proc.mayDie = true
 	return v.proc
 }
 

@@ -1,6 +1,7 @@
 package shmtest
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"syscall"
@@ -28,6 +29,8 @@ type StartOptions struct {
 type Proc struct {
 	t testing.TB
 	p *testenv.Proc
+	// mayDie: it is a Victim, and what it is sent may come too late.
+	mayDie bool
 }
 
 // Start runs a role in another process. The process is killed and reaped when the test
@@ -43,7 +46,7 @@ func StartWith(t testing.TB, o *StartOptions, role string, args ...string) *Proc
 	if o == nil {
 		o = &StartOptions{}
 	}
-	return &Proc{t, testenv.StartWith(t, &testenv.StartOptions{
+	return &Proc{t: t, p: testenv.StartWith(t, &testenv.StartOptions{
 		Credential: o.Credential, Cloneflags: o.Cloneflags, Env: o.Env, Prepare: o.Prepare,
 	}, role, args...)}
 }
@@ -57,8 +60,16 @@ func (p *Proc) Expect(line string) { p.t.Helper(); p.p.Expect(line) }
 // ReadLine returns the next line of its standard output, without the newline, or io.EOF.
 func (p *Proc) ReadLine() (string, error) { p.t.Helper(); return p.p.ReadLine() }
 
-// Send writes a line to its standard input, for Hear.
-func (p *Proc) Send(line string) { p.t.Helper(); p.p.Send(line) }
+// Send writes a line to its standard input, for Hear. A Victim that is dead by then does not
+// fail the test.
+func (p *Proc) Send(line string) {
+	p.t.Helper()
+	if !p.mayDie {
+		p.p.Send(line)
+	} else if err := p.p.TrySend(line); err != nil && !errors.Is(err, syscall.EPIPE) {
+		p.t.Fatal(err)
+	}
+}
 
 // CloseStdin ends its standard input: see Dismissed.
 func (p *Proc) CloseStdin() { p.t.Helper(); p.p.CloseStdin() }

@@ -189,8 +189,12 @@ func (o *Object) Left(slot int, generation uint32) bool {
 	return o.record(slot).ident.Load() == ident(generation, stateFree)
 }
 
-// Sweep recovers every dead member's record, and returns how many there were.
+// Sweep recovers every dead member's record, and returns how many there were. What another
+// goroutine of this handle has begun is over when it returns; what another handle has begun
+// may not be.
 func (o *Object) Sweep() (n int, err error) {
+	o.sweeping.Lock()
+	defer o.sweeping.Unlock()
 	err = guard(func() error {
 		for slot := range o.Highest() {
 			if slot == o.slot {

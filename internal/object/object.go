@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -31,6 +32,10 @@ type Object struct {
 	borrowed bool
 
 	closed atomic.Bool
+
+	// sweeping is held while the dead are cleaned up after: two goroutines of one handle
+	// would both get a lifeline, and the first to drop it would drop it for the other.
+	sweeping sync.Mutex
 }
 
 // place is where an object is found: what it is called, and under which name in the

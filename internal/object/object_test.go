@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/shmkit/shmkit/internal/testenv"
 )
@@ -102,6 +103,46 @@ func TestSlotsAreUsedAgainUnderAnotherGeneration(t *testing.T) {
 		closeOK(t, o)
 	}
 	closeOK(t, a)
+}
+
+// Two goroutines of one handle do not clean up one record at once, which the locks of the
+// kernel would let them.
+func TestOneGoroutineSweepsAtATime(t *testing.T) {
+	d := newDir(t)
+	c := small()
+	begun, goOn := make(chan struct{}, 2), make(chan struct{})
+	c.Recover = func(*Object, int) error {
+		begun <- struct{}{}
+		<-goOn
+		return nil
+	}
+	o, dead := mustOpen(t, d, "x", c), mustOpen(t, d, "x", c)
+	if err := dead.unmap(); err != nil { // as the kernel does for the dead
+		t.Fatal(err)
+	}
+	dead.closed.Store(true)
+	type swept struct {
+		n   int
+		err error
+	}
+	both := make(chan swept, 2)
+	for range 2 {
+		go func() {
+			n, err := o.Sweep()
+			both <- swept{n, err}
+		}()
+	}
+	<-begun
+	select {
+	case <-begun:
+		t.Error("both clean up one record at once")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(goOn)
+	if a, b := <-both, <-both; a.n+b.n != 1 || a.err != nil || b.err != nil {
+		t.Errorf("%v and %v", a, b)
+	}
+	closeOK(t, o)
 }
 
 // A dead member's record is recovered once, and then clean: by who sweeps, and by who needs

@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -193,13 +194,22 @@ func (p *Proc) Expect(line string) {
 // Send writes line and a newline to the process's standard input, or fails.
 func (p *Proc) Send(line string) {
 	p.t.Helper()
+	if err := p.TrySend(line); err != nil {
+		p.fail("%v", err)
+	}
+}
+
+// TrySend is Send that returns an error; EPIPE is a process that has ended, or closed its
+// standard input.
+func (p *Proc) TrySend(line string) error {
 	err := p.stdin.SetWriteDeadline(time.Now().Add(Failsafe))
 	if err == nil {
 		_, err = io.WriteString(p.stdin, line+"\n")
 	}
 	if err != nil {
-		p.fail("send %q to role %s (pid %d): %v", line, p.role, p.Pid(), err)
+		return fmt.Errorf("send %q to role %s (pid %d): %w", line, p.role, p.Pid(), err)
 	}
+	return nil
 }
 
 // CloseStdin ends the process's standard input.
