@@ -168,10 +168,15 @@ var poolRoles = map[string]func(b *bather, args []string) error{
 		}
 		return errors.Join(err, b.s.Close())
 	},
-	// trier tries for two permits and a token, once.
+	// trier tries for two permits and a token, once; with an argument, when it is told to.
 	"trier": func(b *bather, args []string) error {
 		if err := shmtest.Say("ready"); err != nil {
 			return err
+		}
+		if len(args) > 0 {
+			if _, err := shmtest.Hear(); err != nil {
+				return err
+			}
 		}
 		ok, err := b.sem.TryAcquire(2)
 		if ok {
