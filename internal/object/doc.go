@@ -19,5 +19,6 @@
 // # Lock order
 //
 // J, then a lifeline. In the process: locks.mu around every call that locks or
-// probes, because locks of one description do not exclude goroutines.
+// probes, because locks of one description do not exclude goroutines. For the same
+// reason Object.sweeping is held while dead members' records are cleaned.
 package object
