@@ -277,7 +277,7 @@ var roles = map[string]shmtest.Role{
 		return b.s.Close()
 	}),
 	"scribe": asTeller(scribe), "recorder": asTeller(recorder),
-	"player": player, "rusher": rusher, "idlers": idlers, "sleeper": sleeper, "ground holder": groundHolder,
+	"player": player, "rusher": rusher, "idlers": idlers, "sleeper": sleeper,
 	"rw": rwRole, "named": namedHolder, "pool": poolRole,
 }
 

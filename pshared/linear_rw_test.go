@@ -179,8 +179,6 @@ func rwRecorder(c *clerk, args []string) (err error) {
 	}
 }
 
-var errRefused = errors.New("refused")
-
 // Histories of readers and writers in several processes, some of which are killed, are such
 // that all could have happened one after the other.
 func TestRWHistoriesAreLinearizable(t *testing.T) {
