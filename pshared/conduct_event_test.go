@@ -1,8 +1,6 @@
 package pshared_test
 
-import (
-	"github.com/shmkit/shmkit/pshared"
-)
+import "github.com/shmkit/shmkit/pshared"
 
 func eventOf(h *hands) *pshared.Event { return h.event }
 

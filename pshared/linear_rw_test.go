@@ -95,11 +95,11 @@ var rwMutexModel = porcupine.Model{
 
 // rwRecorder does lock operations and writes down when it began and when it knew.
 func rwRecorder(c *clerk, args []string) (err error) {
-	if err := c.takeNotes(args[0]); err != nil {
+	if c.notes, err = takeNotes(args[0], c.who); err != nil {
 		return err
 	}
 	do := func(what string, f func() error) (out string, err error) {
-		if err := c.note("call %s", what); err != nil {
+		if err := c.notes.note("call %s", what); err != nil {
 			return "", err
 		}
 		switch err := f(); {
@@ -114,7 +114,7 @@ func rwRecorder(c *clerk, args []string) (err error) {
 		default:
 			out = ok
 		}
-		return out, c.note("back %s", out)
+		return out, c.notes.note("back %s", out)
 	}
 	limit := func(n int, f func(context.Context) error) func() error {
 		return func() error {
@@ -173,7 +173,7 @@ func rwRecorder(c *clerk, args []string) (err error) {
 		if err != nil {
 			return err
 		}
-		if c.s.Data().A.Add(1)%16 == 0 { // histories that can be checked are short
+		if c.d.A.Add(1)%16 == 0 { // histories that can be checked are short
 			time.Sleep(time.Millisecond) // sleep-ok: it is the load that is bounded
 		}
 	}

@@ -65,12 +65,12 @@ var semaphoreModel = porcupine.Model{
 }
 
 // poolRecorder takes and gives back permits, and writes down when it began and when it knew.
-func poolRecorder(b *bather, args []string) error {
-	if err := b.takeNotes(args[0]); err != nil {
+func poolRecorder(b *bather, args []string) (err error) {
+	if b.notes, err = takeNotes(args[0], b.who); err != nil {
 		return err
 	}
 	do := func(what string, n int64, f func() error) (out string, err error) {
-		if err := b.note("call %s%d", what, n); err != nil {
+		if err := b.notes.note("call %s%d", what, n); err != nil {
 			return "", err
 		}
 		switch err := f(); {
@@ -83,7 +83,7 @@ func poolRecorder(b *bather, args []string) error {
 		default:
 			out = ok
 		}
-		return out, b.note("back %s", out)
+		return out, b.notes.note("back %s", out)
 	}
 	for n := b.who; ; n++ {
 		select {
@@ -125,7 +125,7 @@ func poolRecorder(b *bather, args []string) error {
 		if err != nil {
 			return err
 		}
-		if b.s.Data().Turns.Add(1)%16 == 0 { // histories that can be checked are short
+		if b.d.Turns.Add(1)%16 == 0 { // histories that can be checked are short
 			time.Sleep(time.Millisecond) // sleep-ok: it is the load that is bounded
 		}
 	}

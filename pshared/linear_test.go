@@ -159,7 +159,7 @@ func recorder(b *teller, args []string) error {
 		if err != nil {
 			return err
 		}
-		if b.s.Data().A.Add(1)%16 == 0 { // histories that can be checked are short
+		if b.d.A.Add(1)%16 == 0 { // histories that can be checked are short
 			time.Sleep(time.Millisecond) // sleep-ok: it is the load that is bounded
 		}
 	}
