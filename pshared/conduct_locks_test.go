@@ -27,7 +27,7 @@ var mutexConduct = &primitive{
 		"one at a time": `
 			a lock: ok
 			b try: refused
-			b unlock: refused
+			b unlock: not held
 			b lock ...
 			a unlock: ok
 			b: ok
@@ -117,7 +117,7 @@ var rwConduct = &primitive{
 			c write ...
 			b tryread: refused
 			a done: ok
-			a done: refused
+			a done: not held
 			b done: ok
 			c: ok
 			a tryread: refused
@@ -161,7 +161,7 @@ var rwConduct = &primitive{
 			c read ...
 			kill b
 			c: told
-			c done: refused
+			c done: not held
 			a tryread: told
 			a write: told
 			a mend: ok

@@ -43,7 +43,7 @@ var semaphoreConduct = &primitive{
 			a acquire2: ok
 			b try2: refused
 			b try1: ok
-			b release2: refused
+			b release2: not held
 			b free: 0
 			c acquire2 ...
 			a release1: ok

@@ -83,11 +83,7 @@ func waitOp[T any](of func(h *hands) T, f func(T, context.Context) error) op {
 // tryOp is an op that may be refused.
 func tryOp[T any](of func(h *hands) T, f func(T) (bool, error)) op {
 	return func(h *hands, _ context.Context) (string, error) {
-		did, err := f(of(h))
-		if !did && err == nil {
-			err = errRefused
-		}
-		return "", err
+		return "", try(func() (bool, error) { return f(of(h)) })()
 	}
 }
 
@@ -108,31 +104,32 @@ var everyOp = map[string]op{
 	},
 }
 
-// outcomeOf is what an error means, in a word or two.
-func outcomeOf(err error) string {
+// outcomeOf is what an error means, in a word or two. known: it is one that is to be reckoned
+// with.
+func outcomeOf(err error) (said string, known bool) {
 	var lost *pshared.TokensLostError
 	switch {
 	case err == nil:
-		return ok
+		return ok, true
 	case errors.As(err, &lost):
-		return fmt.Sprint("lost ", lost.N)
+		return fmt.Sprint("lost ", lost.N), true
 	case errors.Is(err, pshared.ErrOwnerDead):
-		return told
+		return told, true
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return gaveUp
-	case errors.Is(err, errRefused), errors.Is(err, pshared.ErrNotHeld):
-		return refused
+		return gaveUp, true
+	case errors.Is(err, errRefused):
+		return refused, true
+	case errors.Is(err, pshared.ErrNotHeld):
+		return notHeld, true
 	case errors.Is(err, pshared.ErrClosed):
-		return "closed"
+		return "closed", true
 	case errors.Is(err, pshared.ErrHeld):
-		return "held"
+		return "held", true
 	case errors.Is(err, pshared.ErrBroken):
-		return "broken"
+		return "broken", true
 	}
-	return err.Error()
+	return err.Error(), false
 }
-
-var errRefused = errors.New("refused")
 
 // puppet does what it hears: an op, which it begins, and says of how it ended, as "OP: OUTCOME";
 // "give up" ends the contexts of those it has begun; "asleep" asks how many goroutines sleep.
@@ -173,7 +170,7 @@ func puppet(p *primitive, h *hands, hear func() (string, error), say func(string
 		go func() {
 			said, err := f(h, ctx)
 			if err != nil || said == "" {
-				said = outcomeOf(err)
+				said, _ = outcomeOf(err)
 			}
 			_ = say("%s: %s", word, said) // who does not hear it waits for it, and fails
 		}()
