@@ -244,7 +244,7 @@ var poolRoles = map[string]func(b *bather, args []string) error{
 			return b.s.Close()
 		}
 	},
-	"scribe": poolScribe, "recorder": poolRecorder,
+	"scribe": poolScribe, "recorder": poolRecorder, "token recorder": countingRecorder,
 }
 
 func twoNumbers(args []string) (a, b int, err error) {
@@ -294,15 +294,21 @@ func refill(t testing.TB, b *bather) {
 	wantFree(t, b.sem, poolPermits)
 }
 
-// drainTokens takes all tokens, posting those that are told of, and returns how many there were
-// and how many were told of.
-func drainTokens(t testing.TB, b *bather) (tokens, told int64) {
+// sweepAll takes the records of all dead out, whoever else is at that.
+func (b *bather) sweepAll(t testing.TB) {
 	t.Helper()
 	shmtest.Eventually(t, "nobody is in the middle of cleaning up after the dead", func() bool {
 		_, err := b.count.Sweep()
 		must(t, err)
 		return b.s.Dead() == 0
 	})
+}
+
+// drainTokens takes all tokens, posting those that are told of, and returns how many there were
+// and how many were told of.
+func drainTokens(t testing.TB, b *bather) (tokens, told int64) {
+	t.Helper()
+	b.sweepAll(t)
 	for {
 		var lost *pshared.TokensLostError
 		switch ok, err := b.count.TryWait(); {
