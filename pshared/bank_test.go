@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/shmkit/shmkit/pshared"
 	"github.com/shmkit/shmkit/shmtest"
@@ -27,9 +26,10 @@ type bank struct {
 // A teller works at a bank.
 type teller struct {
 	who   int64
-	s     *pshared.Shared[bank]
+	s     share
+	d     *bank
 	mu    *pshared.Mutex
-	notes *shmtest.Page // nil: none
+	notes *notes
 }
 
 // openBank opens the bank in dir. who is any number but 0, of this teller alone.
@@ -38,7 +38,12 @@ func openBank(dir string, who int64) (*teller, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &teller{who: who, s: s, mu: s.Mutex(&s.Data().Mu)}, nil
+	return tellerIn(s, s.Data(), who), nil
+}
+
+// tellerIn makes a teller at a bank that lies in a struct.
+func tellerIn(s share, d *bank, who int64) *teller {
+	return &teller{who: who, s: s, d: d, mu: s.Mutex(&d.Mu)}
 }
 
 func mustOpenBank(t testing.TB, dir string, who int64) *teller {
@@ -58,7 +63,7 @@ func mustOpenBank(t testing.TB, dir string, who int64) *teller {
 // enter takes the lock and begins to work. told: the one before died, and what it left
 // was repaired.
 func (b *teller) enter(ctx context.Context) (told bool, err error) {
-	d := b.s.Data()
+	d := b.d
 	err = b.mu.Lock(ctx)
 	if told = errors.Is(err, pshared.ErrOwnerDead); told {
 		err = nil
@@ -77,7 +82,7 @@ func (b *teller) enter(ctx context.Context) (told bool, err error) {
 		return false, fmt.Errorf("%d and %d at the beginning", d.A.Load(), d.B.Load())
 	}
 	n := d.A.Add(1)
-	if err := b.note("enter %d %t %d", n, told, before); err != nil {
+	if err := b.notes.note("enter %d %t %d", n, told, before); err != nil {
 		return told, err
 	}
 	if told {
@@ -90,11 +95,11 @@ func (b *teller) enter(ctx context.Context) (told bool, err error) {
 
 // leave finishes, and gives the lock back.
 func (b *teller) leave() error {
-	d := b.s.Data()
+	d := b.d
 	if n := d.B.Add(1); n != d.A.Load() {
 		return fmt.Errorf("%d and %d at the end", d.A.Load(), n)
 	}
-	if err := b.note("leave %d", d.A.Load()); err != nil {
+	if err := b.notes.note("leave %d", d.A.Load()); err != nil {
 		return err
 	}
 	if !d.Holder.CompareAndSwap(b.who, 0) {
@@ -110,13 +115,6 @@ func (b *teller) work(ctx context.Context) (told bool, err error) {
 		return told, err
 	}
 	return told, b.leave()
-}
-
-func (b *teller) note(format string, args ...any) error {
-	if b.notes == nil {
-		return nil
-	}
-	return b.notes.Note(format, args...)
 }
 
 // limited is a context that turns a hang into an error.
@@ -186,7 +184,7 @@ func mustLeave(t testing.TB, b *teller) {
 func asleep(t testing.TB, b *teller, victim *shmtest.Proc) {
 	t.Helper()
 	shmtest.Eventually(t, "somebody waits for the lock", func() bool {
-		return victim != nil && victim.Ended() || b.s.Data().Mu.State()&pshared.Waiters != 0
+		return victim != nil && victim.Ended() || b.d.Mu.State()&pshared.Waiters != 0
 	})
 }
 
@@ -248,7 +246,7 @@ var roles = map[string]shmtest.Role{
 		if err := b.mu.Lock(context.Background()); !errors.Is(err, pshared.ErrOwnerDead) {
 			return fmt.Errorf("no owner died: %w", err)
 		}
-		d := b.s.Data()
+		d := b.d
 		d.B.Store(d.A.Load())
 		d.Holder.Store(0)
 		if err := shmtest.Say("told"); err != nil {
@@ -277,7 +275,7 @@ var roles = map[string]shmtest.Role{
 		return b.s.Close()
 	}),
 	"scribe": asTeller(scribe), "recorder": asTeller(recorder),
-	"player": player, "rusher": rusher, "idlers": idlers, "sleeper": sleeper, "ground holder": groundHolder,
+	"player": player, "rusher": rusher, "idlers": idlers, "sleeper": sleeper,
 	"rw": rwRole, "named": namedHolder, "pool": poolRole,
 }
 
@@ -305,25 +303,4 @@ func dieHolding(t testing.TB, dir string, who int64) {
 		t.Fatalf("%q, %v\n%s", line, err, p.Stderr())
 	}
 	p.Release()
-}
-
-// scribe works until it is dismissed or killed, and writes down all it does.
-func scribe(b *teller, args []string) (err error) {
-	if b.notes, err = shmtest.OpenLedger(args[0], fmt.Sprint(b.who)); err != nil {
-		return err
-	}
-	for {
-		select {
-		case <-shmtest.Dismissed():
-			return errors.Join(b.s.Close(), b.notes.Close())
-		default:
-		}
-		// A deadline now and then: who gives up must leave nothing behind either.
-		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(b.s.Data().A.Load()%7+1)*time.Millisecond)
-		_, err := b.work(ctx)
-		cancel()
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
-	}
 }

@@ -67,37 +67,37 @@ var _ = addRoles(map[string]shmtest.Role{
 		return b.Reset(context.Background())
 	}),
 	"barrier scribe": inScene(func(s *pshared.Shared[barrierScene], args []string) error {
-		l, err := shmtest.OpenLedger(args[0], args[1])
+		who, err := strconv.ParseInt(args[1], 10, 64)
 		if err != nil {
 			return err
 		}
-		b := s.Barrier(&s.Data().Barrier, 2)
-		for {
-			select {
-			case <-shmtest.Dismissed():
-				return l.Close()
-			default:
-			}
-			ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rand.IntN(20)+1)*time.Millisecond)
-			index, err := b.Wait(ctx)
-			switch {
-			case err == nil:
-				s.Data().Through.Add(1)
-				err = l.Note("through %d", index)
-			case errors.Is(err, pshared.ErrBroken):
-				if err = b.Reset(ctx); errors.Is(err, context.DeadlineExceeded) { // who is stuck inside may be about to be killed
-					err = nil
-				}
-			case errors.Is(err, context.DeadlineExceeded):
-				err = nil
-			}
-			cancel()
-			if err != nil {
-				return err
-			}
+		notes, err := takeNotes(args[0], who)
+		if err != nil {
+			return err
 		}
+		return untilDismissed(who, s.Data().visit(s.Barrier(&s.Data().Barrier, 2), notes), notes)
 	}),
 })
+
+// visit is a turn that waits at the barrier for a while, and resets it if it is broken.
+func (s *barrierScene) visit(b *pshared.Barrier, to *notes) func(n int64) error {
+	return func(int64) error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rand.IntN(20)+1)*time.Millisecond)
+		defer cancel()
+		index, err := b.Wait(ctx)
+		switch {
+		case err == nil:
+			s.Through.Add(1)
+			return to.note("through %d", index)
+		case errors.Is(err, pshared.ErrBroken):
+			err = b.Reset(ctx) // who is stuck inside may be about to be killed
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil
+		}
+		return err
+	}
+}
 
 // mustComplete completes a phase of two with goroutines of this process, after a reset if
 // the barrier is broken.
@@ -274,10 +274,17 @@ func TestABarrierAmidRandomKills(t *testing.T) {
 		if before := s.Data().Through.Load(); n >= living { // the others go on after a death
 			shmtest.Eventually(t, "some get through", func() bool { return s.Data().Through.Load() > before })
 		}
-		return shmtest.Start(t, "barrier scribe", s.Dir(), l.Path(), strconv.Itoa(n))
+		return shmtest.Start(t, "barrier scribe", s.Dir(), l.Path(), strconv.Itoa(n+1))
 	})
+	balanceBarrier(t, l.Entries(t), len(killed))
+	mustComplete(t, s.Barrier(&s.Data().Barrier, 2))
+}
+
+// balanceBarrier adds up who went through a barrier of two.
+func balanceBarrier(t *testing.T, entries []shmtest.Entry, kills int) {
+	t.Helper()
 	var through [2]int
-	for _, e := range l.Entries(t) {
+	for _, e := range entries {
 		switch e.Text {
 		case "through 0":
 			through[0]++
@@ -287,9 +294,8 @@ func TestABarrierAmidRandomKills(t *testing.T) {
 			t.Fatalf("%+v", e)
 		}
 	}
-	t.Logf("%d first, %d last, %d kills", through[0], through[1], len(killed))
-	if d := through[0] - through[1]; d > len(killed) || -d > len(killed) {
+	t.Logf("%d first, %d last, %d kills", through[0], through[1], kills)
+	if d := through[0] - through[1]; d > kills || -d > kills {
 		t.Error("some went through alone")
 	}
-	mustComplete(t, s.Barrier(&s.Data().Barrier, 2))
 }

@@ -157,7 +157,7 @@ func BenchmarkRWMutexWaiting(b *testing.B) {
 		p.Expect("ready")
 		crowd = append(crowd, p)
 	}
-	written := c.s.Data().A.Load()
+	written := c.d.A.Load()
 	var failed atomic.Value
 	var took [2][]time.Duration
 	var all sync.WaitGroup
@@ -181,7 +181,7 @@ func BenchmarkRWMutexWaiting(b *testing.B) {
 	if err := failed.Load(); err != nil {
 		b.Fatal(err)
 	}
-	b.ReportMetric(float64(c.s.Data().A.Load()-written)/float64(max(b.N, 100)), "writes/op")
+	b.ReportMetric(float64(c.d.A.Load()-written)/float64(max(b.N, 100)), "writes/op")
 	for i, who := range []string{"reader", "writer"} {
 		d := took[i]
 		slices.Sort(d)

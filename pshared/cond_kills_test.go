@@ -16,7 +16,7 @@ import (
 func condRole(at string, f func(x *taker) error) shmtest.Role {
 	return inScene(func(s *pshared.Shared[condScene], _ []string) error {
 		countPoint(at, func() { s.Data().Given.Add(1) })
-		return f(takerIn(s))
+		return f(takerIn(s, s.Data()))
 	})
 }
 

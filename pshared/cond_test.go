@@ -27,17 +27,20 @@ type condScene struct {
 
 // A taker waits for tokens.
 type taker struct {
-	s  *pshared.Shared[condScene]
+	s  share
 	d  *condScene
 	mu *pshared.Mutex
 	c  *pshared.Cond
 }
 
-func takerIn(s *pshared.Shared[condScene]) *taker {
-	return &taker{s, s.Data(), s.Mutex(&s.Data().Mu), s.Cond(&s.Data().Cond)}
+func takerIn(s share, d *condScene) *taker {
+	return &taker{s, d, s.Mutex(&d.Mu), s.Cond(&d.Cond)}
 }
 
-func openTaker(t testing.TB, dir string) *taker { return takerIn(openScene[condScene](t, dir)) }
+func openTaker(t testing.TB, dir string) *taker {
+	s := openScene[condScene](t, dir)
+	return takerIn(s, s.Data())
+}
 
 // told is err without the news of a death, after the repair that it asks for: those who wait
 // are to look.
@@ -241,7 +244,7 @@ func TestCloseWhileOthersWaitForACond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, x := openTaker(t, dir), takerIn(b)
+	a, x := openTaker(t, dir), takerIn(b, b.Data())
 	var gone []<-chan error
 	for range n {
 		gone = append(gone, x.taking(t))
@@ -312,7 +315,7 @@ func TestTruncationUnderACond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := takerIn(s)
+	x := takerIn(s, s.Data())
 	var all []<-chan error
 	for range 5 {
 		all = append(all, x.taking(t))

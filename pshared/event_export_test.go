@@ -23,15 +23,29 @@ func (s *Shared[T]) Dir() string { return filepath.Dir(s.in.o.Path()) }
 // Sleepers returns how many goroutines sleep for something in the struct, of all processes
 // that live.
 func (s *Shared[T]) Sleepers() (n int) {
-	name := strings.TrimPrefix(s.in.o.Address(), "struct:")
-	i, err := object.Look(object.ChooseDir(s.Dir()), object.Struct, name, nil)
-	if err != nil || i.Err != nil {
-		panic(fmt.Sprint(err, i.Err))
-	}
-	for _, m := range i.Members {
+	for _, m := range s.members() {
 		if m.Alive {
 			n += m.Waiting
 		}
 	}
 	return n
+}
+
+// Dead returns how many records of dead members are in the object.
+func (s *Shared[T]) Dead() (n int) {
+	for _, m := range s.members() {
+		if !m.Alive {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Shared[T]) members() []object.MemberInfo {
+	name := strings.TrimPrefix(s.in.o.Address(), "struct:")
+	i, err := object.Look(object.ChooseDir(s.Dir()), object.Struct, name, nil)
+	if err != nil || i.Err != nil {
+		panic(fmt.Sprint(err, i.Err))
+	}
+	return i.Members
 }

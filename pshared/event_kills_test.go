@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/shmkit/shmkit/pshared"
 	"github.com/shmkit/shmkit/shmtest"
@@ -197,29 +196,29 @@ func TestAStoppedWaiterForAnEvent(t *testing.T) {
 var _ = addRoles(map[string]shmtest.Role{
 	// It takes the event and writes that down, again and again.
 	"event scribe": inScene(func(s *pshared.Shared[eventScene], args []string) error {
-		l, err := shmtest.OpenLedger(args[0], args[1])
+		who, err := strconv.ParseInt(args[1], 10, 64)
 		if err != nil {
 			return err
 		}
-		e := s.AutoEvent(&s.Data().Auto)
-		for {
-			select {
-			case <-shmtest.Dismissed():
-				return l.Close()
-			default:
-			}
-			ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-			err := e.Wait(ctx)
-			cancel()
-			if errors.Is(err, context.DeadlineExceeded) {
-				continue
-			}
-			if err := errors.Join(err, l.Note("taken")); err != nil {
-				return err
-			}
+		notes, err := takeNotes(args[0], who)
+		if err != nil {
+			return err
 		}
+		return untilDismissed(who, takesEvent(s.AutoEvent(&s.Data().Auto), notes), notes)
 	}),
 })
+
+// takesEvent is a turn that takes an auto event if it is set soon.
+func takesEvent(e *pshared.Event, to *notes) func(n int64) error {
+	return func(n int64) error {
+		return forAMoment(n, func(ctx context.Context) error {
+			if err := e.Wait(ctx); err != nil {
+				return err
+			}
+			return to.note("taken")
+		})
+	}
+}
 
 // An auto event that is set again and again among processes that are killed at random: each
 // setting is taken once, and is missing only if who took it was killed.
@@ -240,16 +239,26 @@ func TestAnAutoEventAmidRandomKills(t *testing.T) {
 		return n
 	})
 	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 3, Kills: randomKills() / 5}, func(n int) *shmtest.Proc {
-		return shmtest.Start(t, "event scribe", s.Dir(), l.Path(), strconv.Itoa(n))
+		return shmtest.Start(t, "event scribe", s.Dir(), l.Path(), strconv.Itoa(n+1))
 	})
 	over.Store(true)
 	n := <-settings
 	if isSet(t, e) {
 		n--
 	}
-	taken := len(l.Entries(t))
-	t.Logf("set %d times, taken %d times, %d kills", n, taken, len(killed))
-	if taken == 0 || taken > n || n-taken > len(killed) {
+	entries := l.Entries(t)
+	balanceEvent(t, entries, len(killed), n)
+	if len(entries) == 0 {
+		t.Error("nobody has taken it")
+	}
+}
+
+// balanceEvent adds up how often an auto event was taken that was set so often, and is not set
+// any more.
+func balanceEvent(t *testing.T, entries []shmtest.Entry, kills, set int) {
+	t.Helper()
+	t.Logf("set %d times, taken %d times, %d kills", set, len(entries), kills)
+	if len(entries) > set || set-len(entries) > kills {
 		t.Error("something was lost, or taken twice")
 	}
 }

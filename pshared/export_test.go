@@ -62,10 +62,15 @@ const (
 func (m *Mutex) Path() string { return m.o.Path() }
 
 // Waiting returns how many goroutines sleep for locks in the struct, through this handle.
-func (s *Shared[T]) Waiting() (n int) {
-	s.in.mu.Lock()
-	defer s.in.mu.Unlock()
-	for _, p := range s.in.list {
+func (s *Shared[T]) Waiting() int { return s.in.asleep() }
+
+// Asleep is the same of what a primitive stands in.
+func (c *core) Asleep() int { return c.in.asleep() }
+
+func (h *handle) asleep() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.list {
 		n += int(p.common().asleep.Load())
 	}
 	return n

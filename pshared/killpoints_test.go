@@ -29,7 +29,7 @@ func TestKilledAtEveryPointOfTheMutex(t *testing.T) {
 func finish(t *testing.T, b *teller) {
 	t.Helper()
 	mustWork(t, b)
-	if d := b.s.Data(); d.A.Load() != d.B.Load() || d.Holder.Load() != 0 || d.Mu.State()&^pshared.Waiters != 0 {
+	if d := b.d; d.A.Load() != d.B.Load() || d.Holder.Load() != 0 || d.Mu.State()&^pshared.Waiters != 0 {
 		t.Errorf("%d and %d, held by %d, state %#x", d.A.Load(), d.B.Load(), d.Holder.Load(), d.Mu.State())
 	}
 }

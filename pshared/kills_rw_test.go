@@ -1,47 +1,11 @@
 package pshared_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"strconv"
 	"testing"
-	"time"
 
 	"github.com/shmkit/shmkit/shmtest"
 )
-
-// takeNotes opens this clerk's page of the ledger at path.
-func (c *clerk) takeNotes(path string) (err error) {
-	c.notes, err = shmtest.OpenLedger(path, fmt.Sprint(c.who))
-	return err
-}
-
-// rwScribe reads and writes until it is dismissed or killed, and writes down all it does.
-func rwScribe(c *clerk, args []string) error {
-	if err := c.takeNotes(args[0]); err != nil {
-		return err
-	}
-	for n := c.who; ; n++ {
-		select {
-		case <-shmtest.Dismissed():
-			return errors.Join(c.s.Close(), c.notes.Close())
-		default:
-		}
-		// A deadline now and then: who gives up must leave nothing behind either.
-		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(n%7+1)*time.Millisecond)
-		var err error
-		if n%3 == 0 {
-			_, err = c.write(ctx)
-		} else {
-			err = c.read(ctx)
-		}
-		cancel()
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
-	}
-}
 
 // Readers and writers are killed at random moments. Each writes down when it had the lock;
 // put together, no writer was inside with anybody, no writer's lock was stolen, every
@@ -55,27 +19,20 @@ func TestNoReadIsTornAmidRandomKills(t *testing.T) {
 		return startRW(t, dir, int64(n+1), "scribe", l.Path())
 	})
 	settle(t, c)
-	balanceRW(t, l, killed, c.s.Data().A.Load()-1) // but for settle
+	entries := l.Entries(t)
+	reads, takenOver := balanceRW(t, entries, fatesIn(entries, killed), c.d.A.Load()-1) // but for settle
+	if reads == 0 || takenOver == 0 && len(killed) > 100 {                              // of a few, none may have been inside
+		t.Error("nobody read, or nobody took over from the dead")
+	}
 }
 
-// balanceRW adds up a ledger of rwScribes, of whom those in killed were killed, and who wrote
-// so often.
-func balanceRW(t *testing.T, l *shmtest.Ledger, killed map[int]bool, written int64) {
+// balanceRW adds up what clerks wrote down who wrote in the book so often in all. It returns how
+// many read, and how many took over from the dead.
+func balanceRW(t *testing.T, entries []shmtest.Entry, f *fates, written int64) (reads, takenOver int) {
 	t.Helper()
-	dead := func(who string) bool {
-		n, err := strconv.Atoi(who)
-		return err == nil && killed[n-1]
-	}
-	entries := l.Entries(t)
-	lastOf := map[string]time.Duration{}
-	for _, e := range entries {
-		lastOf[e.Who] = e.At
-	}
-	gone := func(who string, at time.Duration) bool { return dead(who) && lastOf[who] < at }
-
 	readers := map[string]bool{}
 	writer := "" // who is inside
-	var next, missing, reads, takenOver int64
+	var next, missing int64
 	for _, e := range entries {
 		var n, before int64
 		var told bool
@@ -96,16 +53,16 @@ func balanceRW(t *testing.T, l *shmtest.Ledger, killed map[int]bool, written int
 			delete(readers, e.Who)
 		case scan(e.Text, "write %d %t %d", &n, &told, &before):
 			for who := range readers {
-				if !gone(who, e.At) {
+				if !f.gone(who, e.At) {
 					t.Fatalf("%+v, and %s reads", e, who)
 				}
 			}
 			clear(readers)
-			if writer != "" && (!told || !gone(writer, e.At)) {
-				t.Fatalf("%+v, and %s writes, killed %t, told %t: stolen", e, writer, dead(writer), told)
+			if writer != "" && (!told || !f.gone(writer, e.At)) {
+				t.Fatalf("%+v, and %s writes, killed %t, told %t: stolen", e, writer, f.dead(writer), told)
 			}
-			if who := fmt.Sprint(before); before != 0 && !gone(who, e.At) {
-				t.Fatalf("%+v took over from %s, killed %t, who last wrote at %v: stolen", e, who, dead(who), lastOf[who])
+			if who := fmt.Sprint(before); before != 0 && !f.gone(who, e.At) {
+				t.Fatalf("%+v took over from %s, killed %t, who last wrote at %v: stolen", e, who, f.dead(who), f.lastAt[who])
 			}
 			if n <= next {
 				t.Fatalf("%+v after write %d", e, next)
@@ -125,11 +82,9 @@ func balanceRW(t *testing.T, l *shmtest.Ledger, killed map[int]bool, written int
 		}
 	}
 	missing += written - next
-	t.Logf("%d reads, %d writes, %d told of a death, %d kills, %d writes of theirs not written down", reads, written, takenOver, len(killed), missing)
-	if missing > int64(len(killed)) {
-		t.Errorf("%d writes are missing, %d were killed: lost", missing, len(killed))
+	t.Logf("%d reads, %d writes, %d told of a death, %d kills, %d writes of theirs not written down", reads, written, takenOver, len(f.killed), missing)
+	if missing > int64(len(f.killed)) {
+		t.Errorf("%d writes are missing, %d were killed: lost", missing, len(f.killed))
 	}
-	if reads == 0 || takenOver == 0 && len(killed) > 100 { // of a few, none may have been inside
-		t.Error("nobody read, or nobody took over from the dead")
-	}
+	return reads, takenOver
 }

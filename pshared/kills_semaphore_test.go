@@ -1,42 +1,11 @@
 package pshared_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"strconv"
 	"testing"
-	"time"
 
 	"github.com/shmkit/shmkit/shmtest"
 )
-
-// poolScribe takes permits and tokens until it is dismissed or killed, and writes down all it
-// does.
-func poolScribe(b *bather, args []string) error {
-	if err := b.takeNotes(args[0]); err != nil {
-		return err
-	}
-	for n := b.who; ; n++ {
-		select {
-		case <-shmtest.Dismissed():
-			return errors.Join(b.s.Close(), b.notes.Close())
-		default:
-		}
-		// A deadline now and then: who gives up must leave nothing behind either.
-		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(n%7+1)*time.Millisecond)
-		var err error
-		if n%2 == 0 {
-			err = b.bathe(ctx, n/2%poolPermits+1)
-		} else {
-			err = b.take(ctx)
-		}
-		cancel()
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
-	}
-}
 
 // Participants are killed at random moments. Put together, there were never more permits out
 // than there are, and all came back; no token is missing, and each death was told of once.
@@ -52,14 +21,16 @@ func TestNoPermitOrTokenIsLostOrDoubledAmidRandomKills(t *testing.T) {
 	})
 	refill(t, b)
 	left, told := drainTokens(t, b)
+	entries := l.Entries(t)
+	balancePool(t, entries, fatesIn(entries, killed), tokens, left, told)
+}
 
+// balancePool adds up what bathers wrote down among whom there were so many tokens; left are
+// there at the end, when one was told of so many.
+func balancePool(t *testing.T, entries []shmtest.Entry, f *fates, tokens, left, told int64) {
+	t.Helper()
 	last := map[string]string{}
 	held := map[string]int64{}
-	entries := l.Entries(t)
-	lastAt := map[string]time.Duration{}
-	for _, e := range entries {
-		lastAt[e.Who] = e.At
-	}
 	turns := 0
 	for _, e := range entries {
 		last[e.Who] = e.Text
@@ -70,10 +41,9 @@ func TestNoPermitOrTokenIsLostOrDoubledAmidRandomKills(t *testing.T) {
 			turns++
 			out := int64(0)
 			for who, n := range held {
-				if k, err := strconv.Atoi(who); err == nil && killed[k-1] && lastAt[who] < e.At {
-					continue // it may have died
+				if !f.gone(who, e.At) {
+					out += n
 				}
-				out += n
 			}
 			if out > poolPermits {
 				t.Fatalf("%+v, and %v hold the others: %d of %d are out", e, held, out, poolPermits)
@@ -87,7 +57,7 @@ func TestNoPermitOrTokenIsLostOrDoubledAmidRandomKills(t *testing.T) {
 	// Who was killed having taken a token and not begun to post it: told of. In the middle of
 	// a step, or having been told of n: perhaps.
 	var certain, perhaps int64
-	for n := range killed {
+	for n := range f.killed {
 		switch text := last[fmt.Sprint(n+1)]; text {
 		case "took":
 			certain++
@@ -101,7 +71,7 @@ func TestNoPermitOrTokenIsLostOrDoubledAmidRandomKills(t *testing.T) {
 		}
 	}
 	t.Logf("%d turns, %d kills, told of %d tokens, of %d for certain and perhaps %d; %d of %d are left",
-		turns, len(killed), told, certain, perhaps, left, tokens)
+		turns, len(f.killed), told, certain, perhaps, left, tokens)
 	if told < certain || told > certain+perhaps {
 		t.Errorf("told of %d tokens, of %d for certain and perhaps %d", told, certain, perhaps)
 	}

@@ -2,9 +2,7 @@ package pshared_test
 
 import (
 	"fmt"
-	"strconv"
 	"testing"
-	"time"
 
 	"github.com/shmkit/shmkit/shmtest"
 )
@@ -32,29 +30,29 @@ func TestNoLockIsLostDoubledOrStolenAmidRandomKills(t *testing.T) {
 		return shmtest.Start(t, "scribe", dir, fmt.Sprint(n+1), l.Path())
 	})
 	finish(t, b)
-	total := b.s.Data().A.Load() - 1 // but for finish
-	dead := func(who string) bool {
-		n, err := strconv.Atoi(who)
-		return err == nil && killed[n-1]
-	}
 	entries := l.Entries(t)
-	lastOf := map[string]time.Duration{}
-	for _, e := range entries {
-		lastOf[e.Who] = e.At
+	takenOver := balanceBank(t, entries, fatesIn(entries, killed), b.d.A.Load()-1) // but for finish
+	if takenOver == 0 && len(killed) > 100 {                                       // of a few, none may have held it
+		t.Error("nobody took over from the dead")
 	}
+}
 
+// balanceBank adds up what tellers wrote down who had so many turns in all. It returns how many
+// took over from the dead.
+func balanceBank(t *testing.T, entries []shmtest.Entry, f *fates, total int64) (takenOver int) {
+	t.Helper()
 	var inside string // who has the lock, "" nobody
-	var next, missing, takenOver int64
+	var next, missing int64
 	for _, e := range entries {
 		var n, before int64
 		var told bool
 		switch {
 		case scan(e.Text, "enter %d %t %d", &n, &told, &before):
-			if inside != "" && (!told || !dead(inside) || lastOf[inside] > e.At) {
-				t.Fatalf("%+v, and %s has the lock, killed %t, told %t: stolen", e, inside, dead(inside), told)
+			if inside != "" && (!told || !f.gone(inside, e.At)) {
+				t.Fatalf("%+v, and %s has the lock, killed %t, told %t: stolen", e, inside, f.dead(inside), told)
 			}
-			if who := fmt.Sprint(before); before != 0 && (!dead(who) || lastOf[who] > e.At) {
-				t.Fatalf("%+v took over from %s, killed %t, who last wrote at %v: stolen", e, who, dead(who), lastOf[who])
+			if who := fmt.Sprint(before); before != 0 && !f.gone(who, e.At) {
+				t.Fatalf("%+v took over from %s, killed %t, who last wrote at %v: stolen", e, who, f.dead(who), f.lastAt[who])
 			}
 			if n <= next {
 				t.Fatalf("%+v after turn %d: a turn was taken twice", e, next)
@@ -74,13 +72,11 @@ func TestNoLockIsLostDoubledOrStolenAmidRandomKills(t *testing.T) {
 		}
 	}
 	missing += total - next
-	t.Logf("%d turns, %d told of a death, %d kills, %d turns of theirs not written down", total, takenOver, len(killed), missing)
-	if missing > int64(len(killed)) {
-		t.Errorf("%d turns are missing, %d were killed: lost", missing, len(killed))
+	t.Logf("%d turns, %d told of a death, %d kills, %d turns of theirs not written down", total, takenOver, len(f.killed), missing)
+	if missing > int64(len(f.killed)) {
+		t.Errorf("%d turns are missing, %d were killed: lost", missing, len(f.killed))
 	}
-	if takenOver == 0 && len(killed) > 100 { // of a few, none may have held it
-		t.Error("nobody took over from the dead")
-	}
+	return takenOver
 }
 
 func scan(text, format string, to ...any) bool {

@@ -25,9 +25,10 @@ type library struct {
 // A clerk works in a library.
 type clerk struct {
 	who   int64
-	s     *pshared.Shared[library]
+	s     share
+	d     *library
 	rw    *pshared.RWMutex
-	notes *shmtest.Page // nil: none
+	notes *notes
 }
 
 // openLibrary opens the library in dir. who is any number but 0, of this clerk alone.
@@ -36,7 +37,12 @@ func openLibrary(dir string, who int64) (*clerk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &clerk{who: who, s: s, rw: s.RWMutex(&s.Data().RW)}, nil
+	return clerkIn(s, s.Data(), who), nil
+}
+
+// clerkIn makes a clerk of a library that lies in a struct.
+func clerkIn(s share, d *library, who int64) *clerk {
+	return &clerk{who: who, s: s, d: d, rw: s.RWMutex(&d.RW)}
 }
 
 func mustOpenLibrary(t testing.TB, dir string, who int64) *clerk {
@@ -53,34 +59,27 @@ func mustOpenLibrary(t testing.TB, dir string, who int64) *clerk {
 	return c
 }
 
-func (c *clerk) note(format string, args ...any) error {
-	if c.notes == nil {
-		return nil
-	}
-	return c.notes.Note(format, args...)
-}
-
 // beginRead takes the lock for reading, and looks whether anybody writes.
 func (c *clerk) beginRead(ctx context.Context) error {
 	if err := c.rw.RLock(ctx); err != nil {
 		return err
 	}
-	d := c.s.Data()
+	d := c.d
 	n := d.A.Load()
 	if who := d.Writer.Load(); who != 0 || d.B.Load() != n {
 		return fmt.Errorf("%d reads, and %d writes: %d and %d", c.who, who, n, d.B.Load())
 	}
-	return c.note("read %d", n)
+	return c.notes.note("read %d", n)
 }
 
 // endRead looks again, and gives the lock back.
 func (c *clerk) endRead() error {
-	d := c.s.Data()
+	d := c.d
 	n := d.A.Load()
 	if who := d.Writer.Load(); who != 0 || d.B.Load() != n {
 		return fmt.Errorf("%d still reads, and %d writes: %d and %d", c.who, who, n, d.B.Load())
 	}
-	if err := c.note("done %d", n); err != nil {
+	if err := c.notes.note("done %d", n); err != nil {
 		return err
 	}
 	return c.rw.RUnlock()
@@ -92,7 +91,7 @@ func (c *clerk) beginWrite(ctx context.Context) (told bool, err error) {
 	if told, err = tolds(c.rw.Lock(ctx)); err != nil {
 		return false, err
 	}
-	d := c.s.Data()
+	d := c.d
 	before := d.Writer.Swap(c.who)
 	if !told && before != 0 {
 		return false, fmt.Errorf("%d has the lock, and %d writes", c.who, before)
@@ -104,7 +103,7 @@ func (c *clerk) beginWrite(ctx context.Context) (told bool, err error) {
 		return false, fmt.Errorf("%d and %d at the beginning", d.A.Load(), d.B.Load())
 	}
 	n := d.A.Add(1)
-	if err := c.note("write %d %t %d", n, told, before); err != nil {
+	if err := c.notes.note("write %d %t %d", n, told, before); err != nil {
 		return told, err
 	}
 	if told {
@@ -115,11 +114,11 @@ func (c *clerk) beginWrite(ctx context.Context) (told bool, err error) {
 
 // endWrite finishes, and gives the lock back.
 func (c *clerk) endWrite() error {
-	d := c.s.Data()
+	d := c.d
 	if n := d.B.Add(1); n != d.A.Load() {
 		return fmt.Errorf("%d and %d at the end", d.A.Load(), n)
 	}
-	if err := c.note("written %d", d.A.Load()); err != nil {
+	if err := c.notes.note("written %d", d.A.Load()); err != nil {
 		return err
 	}
 	if !d.Writer.CompareAndSwap(c.who, 0) {
@@ -199,21 +198,21 @@ func (c *clerk) reading(t testing.TB) <-chan error {
 func readersAsleep(t testing.TB, c *clerk, victim *shmtest.Proc) {
 	t.Helper()
 	shmtest.Eventually(t, "a reader waits", func() bool {
-		return victim != nil && victim.Ended() || c.s.Data().RW.Gate()&pshared.ReadersSleep != 0
+		return victim != nil && victim.Ended() || c.d.RW.Gate()&pshared.ReadersSleep != 0
 	})
 }
 
 func drainAsleep(t testing.TB, c *clerk, victim *shmtest.Proc) {
 	t.Helper()
 	shmtest.Eventually(t, "a writer waits for readers", func() bool {
-		return victim != nil && victim.Ended() || c.s.Data().RW.Bell()&1 != 0
+		return victim != nil && victim.Ended() || c.d.RW.Bell()&1 != 0
 	})
 }
 
 func gateClosed(t testing.TB, c *clerk, victim *shmtest.Proc) {
 	t.Helper()
 	shmtest.Eventually(t, "a writer has closed the gate", func() bool {
-		return victim != nil && victim.Ended() || c.s.Data().RW.Gate()&pshared.GateClosed != 0
+		return victim != nil && victim.Ended() || c.d.RW.Gate()&pshared.GateClosed != 0
 	})
 }
 
@@ -222,7 +221,7 @@ func settle(t testing.TB, c *clerk) {
 	t.Helper()
 	mustWrite(t, c)
 	mustRead(t, c)
-	d := c.s.Data()
+	d := c.d
 	if d.A.Load() != d.B.Load() || d.Writer.Load() != 0 || d.RW.State()&^pshared.Waiters != 0 || d.RW.Gate()&pshared.GateClosed != 0 {
 		t.Errorf("%d and %d, writer %d, state %#x, gate %#x", d.A.Load(), d.B.Load(), d.Writer.Load(), d.RW.State(), d.RW.Gate())
 	}
@@ -281,7 +280,7 @@ var rwRoles = map[string]func(c *clerk, args []string) error{
 		if told, err := tolds(c.rw.Lock(context.Background())); !told {
 			return fmt.Errorf("no writer died: %w", err)
 		}
-		d := c.s.Data()
+		d := c.d
 		d.B.Store(d.A.Load())
 		d.Writer.Store(0)
 		if err := shmtest.Say("told"); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -27,10 +26,11 @@ type pool struct {
 // A bather uses a pool.
 type bather struct {
 	who   int64
-	s     *pshared.Shared[pool]
+	s     share
+	d     *pool
 	sem   *pshared.Semaphore
 	count *pshared.CountingSemaphore
-	notes *shmtest.Page // nil: none
+	notes *notes
 }
 
 // openPool opens the pool in dir. who is any number but 0, of this bather alone.
@@ -39,8 +39,13 @@ func openPool(dir string, who int64) (*bather, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bather{who: who, s: s, count: s.CountingSemaphore(&s.Data().Count)}
-	b.sem, err = s.Semaphore(&s.Data().Sem, poolPermits)
+	return batherIn(s, s.Data(), who)
+}
+
+// batherIn makes a bather of a pool that lies in a struct.
+func batherIn(s share, d *pool, who int64) (b *bather, err error) {
+	b = &bather{who: who, s: s, d: d, count: s.CountingSemaphore(&d.Count)}
+	b.sem, err = s.Semaphore(&d.Sem, poolPermits)
 	return b, err
 }
 
@@ -56,31 +61,19 @@ func mustOpenPool(t testing.TB, dir string, who int64) *bather {
 	return b
 }
 
-func (b *bather) takeNotes(path string) (err error) {
-	b.notes, err = shmtest.OpenLedger(path, fmt.Sprint(b.who))
-	return err
-}
-
-func (b *bather) note(format string, args ...any) error {
-	if b.notes == nil {
-		return nil
-	}
-	return b.notes.Note(format, args...)
-}
-
 // bathe holds n permits for a moment.
 func (b *bather) bathe(ctx context.Context, n int64) error {
 	if err := b.sem.Acquire(ctx, n); err != nil {
 		return err
 	}
-	b.s.Data().Turns.Add(1)
-	if err := b.note("hold %d", n); err != nil {
+	b.d.Turns.Add(1)
+	if err := b.notes.note("hold %d", n); err != nil {
 		return err
 	}
-	if err := b.note("give %d", n); err != nil {
+	if err := b.notes.note("give %d", n); err != nil {
 		return err
 	}
-	if b.s.Data().Turns.Load()%3 == 0 { // the way it is done when somebody else is at it
+	if b.d.Turns.Load()%3 == 0 { // the way it is done when somebody else is at it
 		return b.sem.ReleaseSlowly(n)
 	}
 	return b.sem.Release(n)
@@ -89,22 +82,22 @@ func (b *bather) bathe(ctx context.Context, n int64) error {
 // take takes a token and posts it. What it is told of is posted, and it takes one all the same.
 func (b *bather) take(ctx context.Context) error {
 	for {
-		if err := b.note("ask"); err != nil {
+		if err := b.notes.note("ask"); err != nil {
 			return err
 		}
 		err := b.count.Wait(ctx)
 		var lost *pshared.TokensLostError
 		switch {
 		case errors.As(err, &lost):
-			if err := errors.Join(b.note("told %d", lost.N), b.count.Post(lost.N), b.note("posted %d", lost.N)); err != nil {
+			if err := errors.Join(b.notes.note("told %d", lost.N), b.count.Post(lost.N), b.notes.note("posted %d", lost.N)); err != nil {
 				return err
 			}
 			continue
 		case err != nil:
-			return errors.Join(b.note("gave up"), err)
+			return errors.Join(b.notes.note("gave up"), err)
 		}
-		b.s.Data().Turns.Add(1)
-		return errors.Join(b.note("took"), b.note("post"), b.count.Post(1), b.note("posted"))
+		b.d.Turns.Add(1)
+		return errors.Join(b.notes.note("took"), b.notes.note("post"), b.count.Post(1), b.notes.note("posted"))
 	}
 }
 
@@ -256,7 +249,7 @@ var poolRoles = map[string]func(b *bather, args []string) error{
 			return b.s.Close()
 		}
 	},
-	"scribe": poolScribe, "recorder": poolRecorder,
+	"scribe": poolScribe, "recorder": poolRecorder, "token recorder": countingRecorder,
 }
 
 func twoNumbers(args []string) (a, b int, err error) {
@@ -306,17 +299,21 @@ func refill(t testing.TB, b *bather) {
 	wantFree(t, b.sem, poolPermits)
 }
 
-// drainTokens takes all tokens, posting those that are told of, and returns how many there were
-// and how many were told of.
-func drainTokens(t testing.TB, b *bather) (tokens, told int64) {
+// sweepAll takes the records of all dead out, whoever else is at that.
+func (b *bather) sweepAll(t testing.TB) {
 	t.Helper()
 	shmtest.Eventually(t, "nobody is in the middle of cleaning up after the dead", func() bool {
 		_, err := b.count.Sweep()
 		must(t, err)
-		i, err := pshared.Look("struct", "pool", b.s.Dir())
-		must(t, err)
-		return !slices.ContainsFunc(i.Members, func(m pshared.MemberInfo) bool { return !m.Alive })
+		return b.s.Dead() == 0
 	})
+}
+
+// drainTokens takes all tokens, posting those that are told of, and returns how many there were
+// and how many were told of.
+func drainTokens(t testing.TB, b *bather) (tokens, told int64) {
+	t.Helper()
+	b.sweepAll(t)
 	for {
 		var lost *pshared.TokensLostError
 		switch ok, err := b.count.TryWait(); {

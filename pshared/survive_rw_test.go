@@ -167,7 +167,7 @@ func TestKilledWaiters(t *testing.T) {
 		_, err := a.beginWrite(limited(t))
 		must(t, err)
 		p := startRW(t, dir, 9, "worker", "write", "1")
-		shmtest.Eventually(t, "a writer waits", func() bool { return a.s.Data().RW.State()&pshared.Waiters != 0 })
+		shmtest.Eventually(t, "a writer waits", func() bool { return a.d.RW.State()&pshared.Waiters != 0 })
 		write, read := b.writing(t), b.reading(t)
 		readersAsleep(t, b, nil)
 		p.Release()
@@ -323,7 +323,7 @@ func TestNotRecoverable(t *testing.T) {
 	_, err = b.rw.TryLock()
 	wantErr(t, "TryLock", err, pshared.ErrNotRecoverable)
 	wantErr(t, "Unlock", a.rw.Unlock(), pshared.ErrNotHeld)
-	d := a.s.Data()
+	d := a.d
 	d.B.Store(d.A.Load())
 	d.Writer.Store(0)
 	must(t, b.rw.Reset())

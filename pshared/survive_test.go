@@ -58,7 +58,7 @@ func TestAKilledHolderIsTold(t *testing.T) {
 		told := make(chan bool, here)
 		var all sync.WaitGroup
 		for n := range here {
-			c := &teller{who: int64(100 + n), s: b.s, mu: b.mu}
+			c := &teller{who: int64(100 + n), s: b.s, d: b.d, mu: b.mu}
 			all.Go(func() {
 				was, err := c.work(limited(t))
 				if err != nil {
@@ -83,7 +83,7 @@ func TestAKilledHolderIsTold(t *testing.T) {
 		if n > 1 {
 			t.Errorf("%d were told of one death", n)
 		}
-		if a := b.s.Data().A.Load(); a != 1+here+20 {
+		if a := b.d.A.Load(); a != 1+here+20 {
 			t.Errorf("%d turns", a)
 		}
 		finish(t, b)
@@ -324,7 +324,7 @@ func TestLeavingIsNoDeath(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	b.s.Data().Mu.SetState(late.Me())
+	b.d.Mu.SetState(late.Me())
 	if mustWork(t, b) {
 		t.Error("told of a death by who left")
 	}
@@ -368,7 +368,7 @@ func TestASignalStormIsNotNoticed(t *testing.T) {
 	close(over)
 	<-storm
 	finish(t, b)
-	if n := b.s.Data().A.Load(); n != 901 {
+	if n := b.d.A.Load(); n != 901 {
 		t.Errorf("%d turns", n)
 	}
 }
