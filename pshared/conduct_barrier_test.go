@@ -81,6 +81,15 @@ var barrierConduct = &primitive{
 			a wait: number 2
 			c: number 0
 			d: number 1`,
+		"of nobody, and who was stopped is waited for": `
+			b try: refused
+			stop b
+			c wait ...
+			a wait ...
+			continue b
+			b wait: number 2
+			c: number 0
+			a: number 1`,
 		"of a party that never came": `
 			b try: refused
 			c wait ...

@@ -66,6 +66,14 @@ var manualConduct = &primitive{
 			kill b
 			c: ok
 			a try: ok`,
+		"of nobody, and who was stopped missed nothing": `
+			b wait ...
+			stop b
+			a set: ok
+			a reset: ok
+			continue b
+			b: ok
+			b try: refused`,
 	},
 }
 
@@ -123,6 +131,15 @@ var autoConduct = &primitive{
 			b set: ok
 			kill b
 			c wait: ok
+			a try: refused`,
+		"of nobody, and who was stopped takes nothing": `
+			b wait ...
+			stop b
+			a set: ok
+			a try: ok
+			continue b
+			a set: ok
+			b: ok
 			a try: refused`,
 	},
 }

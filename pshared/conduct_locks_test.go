@@ -76,6 +76,15 @@ var mutexConduct = &primitive{
 			c unlock: ok
 			a try: ok
 			a unlock: ok`,
+		"of nobody, and who was stopped keeps it": `
+			b lock: ok
+			stop b
+			a try: refused
+			a lock ...
+			continue b
+			b unlock: ok
+			a: ok
+			a unlock: ok`,
 		"of a waiter": `
 			a lock: ok
 			b lock ...

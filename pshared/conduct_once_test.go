@@ -112,6 +112,13 @@ var onceConduct = &primitive{
 			a done: refused
 			a do: ran
 			c do: ok`,
+		"of a runner whose successor fails": `
+			b begin: ok
+			kill b
+			c begin: ok
+			c fail: ok
+			a do: ran
+			c do: ok`,
 		"of who has done it": `
 			b do: ran
 			kill b

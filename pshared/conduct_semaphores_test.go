@@ -91,6 +91,16 @@ var semaphoreConduct = &primitive{
 			a try3: ok
 			c try1: refused
 			a release3: ok`,
+		"of nobody, and who was stopped keeps them": `
+			b acquire2: ok
+			stop b
+			a try2: refused
+			a free: 1
+			a acquire2 ...
+			continue b
+			b release2: ok
+			a: ok
+			a release2: ok`,
 		"of a holder nobody waits for": `
 			b acquire3: ok
 			kill b

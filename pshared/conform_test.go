@@ -15,8 +15,8 @@ type primitive struct {
 	in    func(h *hands, s *pshared.Shared[family]) error
 	named func(h *hands, o *pshared.Options) error
 	ops   map[string]op
-	// contract is what must hold between two handles, a of this process and b of this or
-	// another; deaths what must hold when b, another process, is killed.
+	// contract is what must hold between handles, a of this process and the others of this or
+	// others; deaths what must hold when one of those, another process, is killed, or stopped.
 	contract, deaths map[string]string
 }
 
@@ -30,7 +30,8 @@ var primitives = []*primitive{mutexConduct, rwConduct, semaphoreConduct, countin
 //	a OP ...           it begins that, and sleeps
 //	a: OUTCOME         what it has begun ends
 //	a gives up         the context of what it has begun ends
-//	stop a             its process is stopped, and killed later
+//	stop a             its process is stopped, until
+//	continue a
 //	kill a
 //
 // The first to come is a. In the end nobody is left of the dead, and the others close their
@@ -71,6 +72,8 @@ func (s *script) line(line string) {
 	switch {
 	case who == "stop":
 		s.actor(op).proc.Stop()
+	case who == "continue":
+		s.actor(op).proc.Continue()
 	case who == "kill":
 		a := s.actor(op)
 		a.proc.Kill()
