@@ -81,7 +81,8 @@ const mostMaybe = 20
 
 // countingRecorder is one of poolRoles.
 func countingRecorder(b *bather, args []string) error {
-	return record(args[0], b.who, &b.d.Turns, b.recordTokens, b.s)
+	owed := int64(0)
+	return record(args[0], b.who, &b.d.Turns, func(r *recording, n int64) error { return b.recordTokens(r, n, &owed) }, b.s)
 }
 
 // post posts n tokens, one after the other or all at once.
@@ -97,10 +98,14 @@ func (b *bather) post(r *recording, n int64) error {
 	return nil
 }
 
-// recordTokens takes a token, or two, and posts as many; but now and then it settles one, and posts
-// another. What it is told of it posts.
-func (b *bather) recordTokens(r *recording, n int64) error {
+// recordTokens takes a token, or two, and posts as many; but now and then it settles one, and owes it
+// until the next turn. What it is told of it posts.
+func (b *bather) recordTokens(r *recording, n int64, owed *int64) error {
+	if err := b.post(r, *owed); err != nil {
+		return err
+	}
 	var mine int64
+	*owed = 0
 	for range n%2 + 1 {
 		var out string
 		var err error
@@ -123,15 +128,17 @@ func (b *bather) recordTokens(r *recording, n int64) error {
 		return nil
 	}
 	dwell(n)
-	if n%7 == 0 {
+	if n%5 == 1 {
 		if err := r.must("settle1", func() error { return b.count.Settle(1) }); err != nil {
 			return err
 		}
+		*owed = 1
 	}
-	return b.post(r, mine)
+	return b.post(r, mine-*owed)
 }
 
-// inquire is told of the dead, unless others were, and posts what it gets. Nobody dies meanwhile.
+// inquire is told of the dead, unless others were, and posts what it gets; or another token, for one
+// that was owed. Nobody dies meanwhile.
 func (b *bather) inquire(t testing.TB, r *recording) {
 	t.Helper()
 	b.sweepAll(t)
@@ -139,9 +146,8 @@ func (b *bather) inquire(t testing.TB, r *recording) {
 	must(t, err)
 	must(t, r.must("told", func() error { return nil }))
 	n := int64(1)
-	if out != refused && (out == ok || scan(out, "lost %d", &n)) {
-		must(t, b.post(r, n))
-	}
+	scan(out, "lost %d", &n)
+	must(t, b.post(r, n))
 }
 
 // clearAway takes all tokens. Nobody else is there any more.
