@@ -111,3 +111,39 @@ func (f *fates) dead(who string) bool {
 }
 
 func (f *fates) gone(who string, at time.Duration) bool { return f.dead(who) && f.lastAt[who] < at }
+
+// asking notes that something is asked for, and the answer, if it is one.
+func (n *notes) asking(answer string, f func() error) error {
+	if err := n.note("ask"); err != nil {
+		return err
+	}
+	err := f()
+	if err != nil {
+		answer = "gave up"
+	}
+	return errors.Join(n.note("%s", answer), err)
+}
+
+// answers counts the entries that are one.
+func answers(entries []shmtest.Entry, one string) (n int) {
+	for _, e := range entries {
+		if e.Text == one {
+			n++
+		}
+	}
+	return n
+}
+
+// asking is how many were killed before they wrote down the answer.
+func (f *fates) asking(entries []shmtest.Entry) (n int) {
+	last := map[string]string{}
+	for _, e := range entries {
+		last[e.Who] = e.Text
+	}
+	for who, text := range last {
+		if text == "ask" && f.dead(who) {
+			n++
+		}
+	}
+	return n
+}
