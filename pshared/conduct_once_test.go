@@ -17,7 +17,12 @@ func beginOnce(h *hands, ctx context.Context) (string, error) {
 	go func() {
 		h.running.ended <- h.once.Do(ctx, func() error {
 			h.running.began <- nil
-			return <-h.running.let
+			select {
+			case err := <-h.running.let:
+				return err
+			case <-ctx.Done(): // the test has failed
+				return ctx.Err()
+			}
 		})
 	}()
 	select {
