@@ -131,6 +131,15 @@ func TestBrokenPagesAreForRoot(t *testing.T) {
 func TestAdviceUnknownToTheKernelIsInvalid(t *testing.T) {
 	m := newMapping(t, pagesAt(1))
 	wantOpError(t, m.Advise(0, 1, shmkit.Advice(99)), "advise advice 99 of", syscall.EINVAL)
+	// The kernel looks at 32 bits: it would take this for AdviseRemove, of the whole page.
+	if err := m.Store32(4, 1); err != nil {
+		t.Fatal(err)
+	}
+	a := shmkit.AdviseRemove | 1<<32
+	wantOpError(t, m.Advise(0, 1, a), "advise "+a.String()+" of", syscall.EINVAL)
+	if v, err := m.Load32(4); v != 1 || err != nil {
+		t.Errorf("the word beside it is %d, %v", v, err)
+	}
 }
 
 func TestAdviceHasTheNamesOfTheManual(t *testing.T) {

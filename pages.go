@@ -60,6 +60,9 @@ func (m *Mapping) Advise(off, n int64, a Advice) error {
 		how = exactly
 	}
 	return m.onPages("advise "+a.String()+" of", off, n, how, func(addr uintptr, size uint64) error {
+		if int64(a) != int64(int32(a)) { // the kernel would look at 32 bits of it
+			return syscall.EINVAL
+		}
 		return madvise(addr, size, int(a))
 	})
 }

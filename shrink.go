@@ -37,8 +37,14 @@ func Shrink(c vm.Cut, m *Mapping, n int64) (err error) {
 		if end == 0 {
 			continue
 		}
-		if at := other.offset() + end; at > c.End || other == m && end > n {
-			return other.refuse("shrink", ErrInUse, fmt.Sprintf("a view reaches to %d of %d bytes that are to be left", at, c.End))
+		left := c.End
+		if other == m && n > 0 {
+			left = min(left, other.offset()+n)
+		} else if other == m { // it goes as a whole
+			left = min(left, other.offset())
+		}
+		if at := other.offset() + end; at > left {
+			return other.refuse("shrink", ErrInUse, fmt.Sprintf("a view reaches to %d of %d bytes that are to be left", at, left))
 		}
 	}
 	if m == nil {

@@ -71,8 +71,8 @@ type MapOptions struct {
 	Populate  bool
 	NoReserve bool
 	Advice    shmkit.Advice
-	// Addr, if not 0, is where the page that off lies in shall stand: a multiple of the
-	// page size (EINVAL), and the addresses behind it free (EEXIST).
+	// Addr, if not 0, is where off shall stand: as many bytes into a page as off is (EINVAL),
+	// and free (EEXIST).
 	Addr uintptr
 	// Replace, if not nil, is an open mapping of any kind without views, which no goroutine
 	// is just using (shmkit.ErrInUse), with at least as many pages. It is closed, and the

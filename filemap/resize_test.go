@@ -3,6 +3,7 @@ package filemap_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"syscall"
@@ -155,12 +156,14 @@ func TestFollow(t *testing.T) {
 	}
 	view, err := shmkit.ViewSlice[byte](f.Mapping(), int64(pageSize), 1)
 	must(t, err)
-	must(t, other.Truncate(10))
-	_, err = f.Follow()
-	wantError(t, err, shmkit.ErrInUse)
-	must(t, other.Truncate(0))
-	_, err = f.Follow()
-	wantError(t, err, shmkit.ErrInUse)
+	for _, n := range []int64{10, 0} {
+		must(t, other.Truncate(n))
+		_, err = f.Follow()
+		wantError(t, err, shmkit.ErrInUse)
+		if n == 0 { // what is left is nothing, though Follow cuts no file
+			wantError(t, err, fmt.Sprintf("reaches to %d of 0 bytes", pageSize+1))
+		}
+	}
 	must(t, view.Close())
 	if n, err := f.Follow(); n != 0 || err != nil || f.Mapping() != nil {
 		t.Errorf("Follow: %d, %v, %v", n, err, f)

@@ -2,6 +2,7 @@ package filemap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -230,7 +231,7 @@ func (s *scan) inFile(err error) error {
 	}
 	there := *fault
 	there.Off += s.from
-	if there.Access == 0 {
+	if there.Access == 0 && !errors.Is(there.Err, shmkit.ErrReadOnly) { // else it may have been a store to the chunk
 		there.Access = shmkit.Read
 	}
 	return &there

@@ -344,3 +344,22 @@ func TestScanOfRandomSparseFiles(t *testing.T) {
 		}
 	}
 }
+
+// A chunk is read-only. A store to it is not told as a read, whether its page is there or
+// not.
+func TestScanDoesNotTellAStoreAsARead(t *testing.T) {
+	path := newFile(t, pattern(4*pageSize))
+	for _, touched := range []bool{false, true} {
+		err := filemap.Scan(t.Context(), path, nil, func(_ int64, chunk []byte) error {
+			if touched {
+				sink += chunk[pageSize]
+			}
+			chunk[pageSize] = 1
+			return nil
+		})
+		var fault *shmkit.FaultError
+		if !errors.As(err, &fault) || !errors.Is(err, shmkit.ErrReadOnly) || fault.Access == shmkit.Read || fault.Off != int64(pageSize) {
+			t.Errorf("touched before %v: %v", touched, err)
+		}
+	}
+}

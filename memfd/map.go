@@ -29,8 +29,8 @@ type MapOptions struct {
 	// Reserve is how many bytes of address space, counted from Off, are kept for the
 	// mapping to be resized into without moving.
 	Reserve int64
-	// Addr, if not 0, is where Off shall stand: a multiple of the page size, and free
-	// (EEXIST).
+	// Addr, if not 0, is where Off shall stand: as many bytes into a page as Off is (EINVAL),
+	// and free (EEXIST).
 	Addr uintptr
 	// Replace is a mapping in whose place the new one is put; see shmkit.ReplaceMapping.
 	Replace *shmkit.Mapping

@@ -26,8 +26,8 @@ type MapOptions struct {
 	// Reserve is how many bytes of address space, from Off on, are kept so that
 	// Mapping.Resize can grow in place.
 	Reserve int64
-	// Addr, if not 0, is where Off shall stand. With Off a multiple of
-	// the page size it must be one too (EINVAL), and free (EEXIST).
+	// Addr, if not 0, is where Off shall stand: as many bytes into a page as Off is
+	// (EINVAL), and free (EEXIST).
 	Addr uintptr
 	// Replace is an open mapping without views that is closed, and in whose place this
 	// one is put in the same step (shmkit.ErrInUse); Addr and Reserve must be 0.

@@ -67,6 +67,8 @@ func (f *File) hint(o Options, errno syscall.Errno) string {
 			return "what is reserved is not negative"
 		case o.Addr%uintptr(o.PageSize) != uintptr(o.Off%int64(o.PageSize)) && o.Addr != 0:
 			return fmt.Sprintf("address %#x is not as many bytes into a page of %d as the offset", o.Addr, o.PageSize)
+		case o.Addr != 0 && o.Addr < uintptr(o.PageSize):
+			return fmt.Sprintf("address %#x lies in the first page, where nothing is mapped", o.Addr)
 		}
 	}
 	return ""

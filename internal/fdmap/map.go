@@ -46,6 +46,8 @@ func (f *File) Map(o Options) (m *shmkit.Mapping, err error) {
 		return nil, f.fail("map", o, syscall.EOVERFLOW)
 	case o.Addr != 0 && o.Addr%uintptr(o.PageSize) != uintptr(o.Off%int64(o.PageSize)):
 		return nil, f.fail("map", o, syscall.EINVAL)
+	case o.Addr != 0 && o.Addr < uintptr(o.PageSize): // 0, where its page would begin, is anywhere to the kernel
+		return nil, f.fail("map", o, syscall.EINVAL)
 	}
 	err = f.Use(func(*os.File) error {
 		if o.Replace != nil {

@@ -200,6 +200,8 @@ func TestAddrIsWhereTheOffsetStands(t *testing.T) {
 		ok(t, m.Close())
 	}
 	wantRefused(t, f, fdmap.Options{Len: 5, Protection: read, Addr: math.MaxUint64 &^ uintptr(page-1)}, syscall.ENOMEM)
+	// Its page would begin at address 0, which is not "anywhere".
+	wantRefused(t, f, fdmap.Options{Off: 5, Len: 5, Protection: read, Addr: 5}, syscall.EINVAL, "first page")
 }
 
 func TestReservedSpaceIsBeyondReachUntilGrown(t *testing.T) {
