@@ -7,7 +7,7 @@ GO ?= go
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race short vet staticcheck fmt-check cross tidy-check bench soak model ci clean
+.PHONY: help build test race short vet staticcheck fmt-check cross tidy-check clock bench soak model ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ cross: ## compile and vet everything, tests included, for the other architecture
 
 tidy-check: ## fail when go.mod or go.sum isn't tidy
 	@bash .ci/run tidy
+
+clock: ## the tests that set the clock, on a virtual machine (installs qemu-system-x86)
+	@bash .ci/run clock
 
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// Setting the clock of the machine forward or back an hour would disturb everybody on it,
-// and no namespace has a wall clock of its own. So this test shows that nothing here looks at
-// one: differences of time.Time values are taken on the monotonic clock unless something
+// Setting the clock of the machine disturbs everybody on it; setclock_test.go does so where
+// there is nobody else. This test runs everywhere, and shows that nothing here looks at that
+// clock: differences of time.Time values are taken on the monotonic clock unless something
 // strips its reading, and what strips it, or makes a time.Time without one, is listed with
 // its reason.
 func TestNothingIsDecidedByTheWallClock(t *testing.T) {

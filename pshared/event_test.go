@@ -353,15 +353,3 @@ func BenchmarkEvent(b *testing.B) {
 		}
 	})
 }
-
-// Nobody asleep, nothing allocated.
-func TestEventsAllocateNothing(t *testing.T) {
-	e := openEvent(t, shmtest.Dir(t), "x", true)
-	if n := testing.AllocsPerRun(100, func() {
-		if e.Set() != nil || e.Wait(ctx) != nil {
-			t.Fatal("failed")
-		}
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/pshared"
 	"github.com/shmkit/shmkit/shmtest"
 )
@@ -205,21 +204,6 @@ func TestManyGoroutinesReadAndWrite(t *testing.T) {
 	all.Wait()
 	if n := goroutines * rounds / 3; heap[0] != n {
 		t.Errorf("%d, want %d", heap[0], n)
-	}
-}
-
-func TestTheFastPathsAllocateNothing(t *testing.T) {
-	if race.Enabled {
-		t.Skip("the race detector allocates")
-	}
-	rw := openRWMutex(t, shmtest.Dir(t), "x")
-	for name, f := range map[string]func() error{
-		"reading": func() error { return errors.Join(rw.RLock(ctx), rw.RUnlock()) },
-		"writing": func() error { return errors.Join(rw.Lock(ctx), rw.Unlock()) },
-	} {
-		if n := testing.AllocsPerRun(100, func() { must(t, f()) }); n != 0 {
-			t.Errorf("%s allocates %v times", name, n)
-		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package shmtest
 
 import (
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func Main(m *testing.M, roles map[string]Role) {
 			return role(args)
 		}
 	}
-	testenv.Main(m, all)
+	os.Exit(testenv.Checked(m, all).Run())
 }
 
 // Failsafe bounds every wait of this package. It says nothing about how long something

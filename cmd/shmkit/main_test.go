@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,6 +29,9 @@ const roleVariable = "SHMKIT_TEST_ROLE"
 // it by that name (scripts, exec.Command), "exe" for one that has started itself
 // as /proc/self/exe, and the roles for testenv.Start.
 func TestMain(m *testing.M) {
+	if name := filepath.Base(os.Args[0]); name != "shmkit" && name != "exe" {
+		testenv.OwnIPC()
+	}
 	tests := testenv.Checked(m, map[string]testenv.Role{
 		"shmkit":         shmkitRole,
 		"shmkit-ignores": shmkitIgnoringHangups,

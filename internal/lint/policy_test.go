@@ -27,6 +27,7 @@ var policies = map[string]rule{
 	"no init functions":               noInitFunctions,
 	"no words of one workplace":       noWordsOfOneWorkplace,
 	"ci skips nothing":                ciSkipsNothing,
+	"killed tests leave nothing":      systemVTestsHaveOwnIPC,
 }
 
 func TestPolicies(t *testing.T) {

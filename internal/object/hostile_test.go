@@ -221,6 +221,11 @@ func TestTruncationUnderAMember(t *testing.T) {
 func FuzzObject(f *testing.F) {
 	d := newDir(f)
 	path, good := image(f, d)
+	f.Cleanup(func() { // the process that directs the fuzzing tries nothing itself, which would remove it
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			f.Error(err)
+		}
+	})
 	f.Add(good[:576], good[headerSize:headerSize+256])
 	f.Add(bytes.Repeat([]byte{0xff}, 576), []byte{7})
 	f.Add(good[:100], bytes.Repeat([]byte{0xff}, 4*128))

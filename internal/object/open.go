@@ -269,7 +269,7 @@ func hint(err error) string {
 	case errors.Is(err, syscall.EMFILE):
 		return "the process has as many files open as it may (ulimit -n)"
 	case errors.Is(err, syscall.ENOLCK):
-		return "the process has as many locks as it may (ulimit -x)"
+		return "the kernel has no memory for another file lock (there is no limit of their number), or the file system refuses it; choose another directory with " + EnvDir
 	case errors.Is(err, syscall.EOPNOTSUPP):
 		return "its file system cannot make files without a name; choose another directory with " + EnvDir
 	}

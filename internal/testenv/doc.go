@@ -30,7 +30,9 @@
 // prefix of Name, keys come from Key, and shared memory segments also name their
 // creator. A semaphore set or message queue without a key (IPC_PRIVATE) can't be
 // told apart from a neighbour's, except in a private namespace, where everything
-// left over counts.
+// left over counts. Run by root the whole test binary has one (OwnIPC): also what a
+// killed one leaves goes with it then. To look inside from another terminal:
+// nsenter --ipc --target PID ipcs.
 //
 // Traps:
 //

@@ -16,6 +16,8 @@ const (
 	envDropCaps = envPrefix + "DROP_CAPS"
 	// envOuterIPC is set in a private IPC namespace: the name of the namespace outside.
 	envOuterIPC = envPrefix + "OUTER_IPC"
+	// envOwnIPC is set in the namespace of a whole test binary: that outside, and the pid.
+	envOwnIPC = envPrefix + "OWN_IPC"
 	// envOuterMount is the same for a private mount namespace.
 	envOuterMount = envPrefix + "OUTER_MOUNT"
 	// envUserNS is set where that namespace needed a user namespace around it.

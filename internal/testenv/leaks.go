@@ -146,7 +146,7 @@ func IgnoreSpawner() goleak.Option {
 // ours reports whether this process or a child of it made the object. Other test
 // processes make objects in the same namespace at the same time.
 func ours(id SysVID) bool {
-	if private, err := inPrivateIPC(); err == nil && private {
+	if private, err := inPrivateIPC(); err == nil && private || madeOwnIPC() {
 		return true
 	}
 	if ownKey(id.Key) || id.Creator == os.Getpid() {

@@ -14,9 +14,11 @@ import (
 type Role func(args []string) error
 
 // Main is the body of TestMain. In a process that was started as a role it runs
-// the role. Otherwise it runs the tests, and makes the run fail when they leave
-// anything behind (see the package comment). It doesn't return.
+// the role. Otherwise it runs the tests, in an IPC namespace of their own (OwnIPC), and
+// makes the run fail when they leave anything behind (see the package comment). It doesn't
+// return.
 func Main(m *testing.M, roles map[string]Role) {
+	OwnIPC()
 	os.Exit(Checked(m, roles).Run())
 }
 
@@ -24,7 +26,7 @@ func Main(m *testing.M, roles map[string]Role) {
 // be put around it.
 type M interface{ Run() int }
 
-// Checked is Main for a package whose TestMain belongs to somebody else:
+// Checked is Main without OwnIPC, for a package whose TestMain belongs to somebody else:
 //
 //	testscript.Main(testenv.Checked(m, roles), commands)
 func Checked(m M, roles map[string]Role) M { return checked{m, roles} }

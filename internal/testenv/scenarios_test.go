@@ -41,6 +41,35 @@ var scenarios = map[string]func(t *testing.T){
 		select {} // until killed
 	},
 
+	"own ipc": func(t *testing.T) {
+		key := Key(t)
+		shmget(t, key)
+		for _, key := range []int32{key, 0} { // without a key nobody knows whose it is
+			if _, err := sys.Semget(key, 1, sys.IPC_CREAT|0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		here, err := ipcNamespace()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := Start(t, "echo") // a child, which is in the namespace as well
+		p.Send("hello")
+		p.Expect("hello")
+		fmt.Println(p.Pid())
+		fmt.Println(here)
+		select {} // until killed
+	},
+
+	"same process": func(t *testing.T) {
+		fmt.Println(os.Getpid(), os.Args[1:])
+		f := os.NewFile(3, "inherited")
+		if _, err := f.WriteString("descriptor 3"); err != nil {
+			t.Error(err)
+		}
+		t.Error(f.Close())
+	},
+
 	"private skip": func(t *testing.T) {
 		if InPrivateIPC(t) {
 			t.Skip("for this very reason")
