@@ -222,7 +222,7 @@ func TestTheLastCloseWhereTheKernelRefusesLocks(t *testing.T) {
 	}
 	r.end()
 	b := mustOpenBank(t, dir, 2)
-	if n := b.s.Data().A.Load(); n != 0 {
+	if n := b.d.A.Load(); n != 0 {
 		t.Errorf("what another had is there: %d turns", n)
 	}
 	mustWork(t, b)

@@ -121,7 +121,7 @@ func TestMembersWhoseMonotonicClocksDiffer(t *testing.T) {
 					mustWork(t, b)
 				}
 				must(t, there.Wait())
-				if n := b.s.Data().A.Load(); n != 2*turns {
+				if n := b.d.A.Load(); n != 2*turns {
 					t.Errorf("%d turns", n)
 				}
 				finish(t, b)
