@@ -128,6 +128,26 @@ func TestBrokenPagesAreForRoot(t *testing.T) {
 	}
 }
 
+// Advice that changes what is read is not rounded to whole pages: the neighbours would be
+// harmed.
+func TestAdviceThatChangesWhatIsReadIsForWholePages(t *testing.T) {
+	m := newAnonymous(t, 2)
+	if err := m.Store32(0, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []shmkit.Advice{
+		shmkit.AdviseDontNeed, shmkit.AdviseDontNeedLocked, shmkit.AdviseFree, shmkit.AdviseRemove,
+		shmkit.AdviseGuardInstall, shmkit.AdviseGuardRemove, shmkit.AdviseWipeOnFork,
+	} {
+		for _, r := range [][2]int64{{4, pagesAt(1) - 4}, {0, pagesAt(1) + 4}} {
+			wantAccessError(t, m.Advise(r[0], r[1], a), "advise "+a.String()+" of", shmkit.ErrMisaligned)
+		}
+	}
+	if v, err := m.Load32(0); v != 1 || err != nil {
+		t.Errorf("the word beside it is %d, %v", v, err)
+	}
+}
+
 func TestAdviceUnknownToTheKernelIsInvalid(t *testing.T) {
 	m := newMapping(t, pagesAt(1))
 	wantOpError(t, m.Advise(0, 1, shmkit.Advice(99)), "advise advice 99 of", syscall.EINVAL)
