@@ -49,8 +49,10 @@ func nextPhase(v uint64) uint64 {
 // Barrier is a handle of a barrier between processes: goroutines wait at it until so many
 // of them, the parties, have arrived in whatever process. Then all go on, and the next
 // phase begins. Every handle is a party to it: if the process of one is killed, the phase
-// is broken, and everybody who waits, or comes to wait, gets ErrBroken until Reset. Its
-// methods may be called by any number of goroutines at once.
+// is broken when somebody finds out, which takes whoever waits 50 ms at most, and everybody
+// who waits, or comes to wait, gets ErrBroken until Reset. A phase that is complete before
+// that stays so, also with the arrival of one who has died since. Its methods may be called
+// by any number of goroutines at once.
 type Barrier struct {
 	word *BarrierWord // immutable, like phase, parties and wrong
 	core
