@@ -152,6 +152,10 @@ func (m *Mapping) pagesHint(op string, errno syscall.Errno) string {
 		return "the process has as many areas as vm.max_map_count allows"
 	case op == "advise "+AdviseRemove.String()+" of" && errno == syscall.EACCES:
 		return "only who may write the object, through a shared mapping, can remove its pages"
+	case op == "protect" && errno == syscall.EINVAL:
+		return "there are Read, Write and Exec"
+	case op == "flush" && errno == syscall.EINVAL:
+		return "there are FlushSync, FlushAsync and FlushInvalidate"
 	case errno == syscall.EINVAL:
 		return "this memory (some advice is not for locked or huge pages), or this kernel, does not know that"
 	}

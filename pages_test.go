@@ -220,7 +220,8 @@ func TestPageControlWantsRangesInTheMapping(t *testing.T) {
 			t.Errorf("%d bytes from %d: %v", r.n, r.off, err)
 		}
 	}
-	wantOpError(t, m.Protect(0, n, 8), "protect", syscall.EINVAL)
+	wantOpError(t, m.Protect(0, n, 8), "protect", syscall.EINVAL, "Read, Write and Exec")
+	wantOpError(t, m.Flush(0, n, 3), "flush", syscall.EINVAL, "FlushSync, FlushAsync and FlushInvalidate")
 	closeOK(t, m)
 	wantAccessError(t, m.Protect(0, n, readOnly), "protect", shmkit.ErrClosed)
 	_, err := m.Resident(0, 1)

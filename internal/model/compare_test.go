@@ -124,18 +124,28 @@ func closingLook(w *World) []Op {
 	return ops
 }
 
-// shorten leaves out of a script whatever it can while something still disagrees, and
-// returns it with the disagreement.
-func (c *comparison) shorten(s Script) (Script, *disagreement) {
-	last := c.run(s)
-	if last == nil {
+// shorten leaves out of a script whatever it can while model and kernel still disagree, and
+// returns it with the disagreement. What a step is expected to answer goes first: without
+// the steps before it, it would be wrong whatever the model says.
+func shorten(s Script, run func(Script) *disagreement) (Script, *disagreement) {
+	first := run(s)
+	if first == nil {
 		return s, nil
 	}
+	free := append(Script{}, s...)
+	for i := range free {
+		free[i].Want = ""
+	}
+	last := run(free)
+	if last == nil { // they agree, and not with the script
+		return s[:min(first.step+1, len(s))], first
+	}
+	s = free
 	for again := true; again; {
 		again = false
 		for i := len(s) - 1; i >= 0; i-- {
 			shorter := append(append(Script{}, s[:i]...), s[i+1:]...)
-			if d := c.run(shorter); d != nil {
+			if d := run(shorter); d != nil {
 				s, last, again = shorter, d, true
 			}
 		}

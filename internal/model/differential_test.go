@@ -152,7 +152,7 @@ type pair struct {
 }
 
 func (d *differential) pair(t *testing.T, c company) *pair {
-	// What rapid leaves to be shortened, comparison.shorten does better.
+	// What rapid leaves to be shortened, shorten does better.
 	for name, value := range map[string]string{"rapid.shrinktime": "2s", "rapid.nofailfile": "true"} {
 		if err := flag.Set(name, value); err != nil {
 			t.Fatal(err)
@@ -207,7 +207,7 @@ func (p *pair) end() {
 // keep shortens the script that failed and puts it where
 // TestKeptScriptsAgreeWithTheKernel plays it from now on.
 func (p *pair) keep() {
-	s, d := p.comparison.shorten(p.failed)
+	s, d := shorten(p.failed, p.comparison.run)
 	if d == nil {
 		p.t.Log("the script does not fail any more")
 		return

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -112,5 +113,51 @@ func TestEveryReasonIsASentenceOfItsOwn(t *testing.T) {
 	}
 	if len(seen) < 100 {
 		t.Fatalf("only %d reasons found in the source", len(seen))
+	}
+}
+
+// A step's expectation holds behind the steps that were before it. So leaving one out must
+// not make a failure of its own, which would stay when the disagreement is mended.
+func TestShorteningKeepsTheDisagreement(t *testing.T) {
+	script := Script{
+		{Op: Op{Call: "memfd"}}, {Op: Op{Call: "pipe"}}, {Op: Op{Call: "seal"}}, {Op: Op{Call: "truncate"}, Want: "EPERM"}, {Op: Op{Call: "size"}},
+	}
+	disagrees := true
+	run := func(s Script) *disagreement {
+		before := map[string]bool{}
+		for i, step := range s {
+			if step.Op.Call == "truncate" {
+				sealed := before["memfd"] && before["seal"]
+				switch {
+				case step.Want != "" && (disagrees || !sealed):
+					return &disagreement{step: i, what: "the script expects"}
+				case disagrees && sealed:
+					return &disagreement{step: i, what: "outcome"}
+				}
+			}
+			before[step.Op.Call] = true
+		}
+		return nil
+	}
+	calls := func(s Script) (all []string) {
+		for _, step := range s {
+			all = append(all, step.Op.Call+step.Want)
+		}
+		return all
+	}
+	s, d := shorten(script, run)
+	if got := calls(s); d == nil || d.what != "outcome" || !slices.Equal(got, []string{"memfd", "seal", "truncate"}) {
+		t.Errorf("%v, %v", got, d)
+	}
+	// Both agree on something else than the script says: that needs all that is before it.
+	disagrees = false
+	script[0].Op.Call = "tmpfile"
+	s, d = shorten(script, run)
+	if got := calls(s); d == nil || !slices.Equal(got, []string{"tmpfile", "pipe", "seal", "truncateEPERM"}) {
+		t.Errorf("%v, %v", got, d)
+	}
+	script = script[:3]
+	if s, d = shorten(script, run); d != nil || len(s) != 3 {
+		t.Errorf("%v, %v", calls(s), d)
 	}
 }
