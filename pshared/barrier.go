@@ -7,19 +7,19 @@ import (
 	"io/fs"
 	"reflect"
 	"structs"
-	"sync/atomic"
 
 	"github.com/shmkit/shmkit/internal/futex"
 	"github.com/shmkit/shmkit/internal/object"
 	"github.com/shmkit/shmkit/internal/race"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // BarrierWord is a Barrier in shared memory: 16 bytes. The zero value is one that nobody
 // has opened.
 type BarrierWord struct {
 	_       structs.HostLayout
-	state   atomic.Uint64
-	parties atomic.Uint32
+	state   words.Uint64
+	parties words.Uint32
 	_       uint32
 }
 
@@ -56,7 +56,7 @@ func nextPhase(v uint64) uint64 {
 type Barrier struct {
 	word *BarrierWord // immutable, like phase, parties and wrong
 	core
-	phase   *atomic.Uint32 // the low half of the state
+	phase   *words.Uint32 // the low half of the state
 	parties uint32
 	wrong   error // the barrier is for another number of parties
 	spin    futex.Spinner

@@ -13,6 +13,7 @@ import (
 
 	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/internal/testenv"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 func TestTheEndOfAContextEndsASleep(t *testing.T) {
@@ -83,7 +84,7 @@ func TestCancellingWakesNoStranger(t *testing.T) {
 		m := newMemory(t, 1)
 		stranger := start(func() error {
 			for {
-				if err := sys.FutexWait(m.word(0), 0, 0); err != syscall.EINTR {
+				if err := sys.FutexWait(words.Atomic(m.word(0)), 0, 0); err != syscall.EINTR {
 					return err
 				}
 			}
@@ -176,7 +177,7 @@ func TestCancelStorm(t *testing.T) {
 }
 
 // take takes a permit.
-func take(ctx context.Context, permits *atomic.Uint32) error {
+func take(ctx context.Context, permits *words.Uint32) error {
 	w := Enter(permits)
 	defer w.Leave()
 	for {
