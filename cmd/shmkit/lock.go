@@ -42,7 +42,7 @@ All of it counts against the limit of locked memory (ulimit -l), but for root.`,
 			}
 			return rangeArgs(1, -1)(cmd, addrs)
 		},
-		ValidArgsFunction: completeAll[kind.Memory](a),
+		ValidArgsFunction: completeBehindDash(a, completeAll[kind.Memory](a)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			texts, command := splitAtDash(cmd, args)
 			addrs, err := a.parseAddresses(texts)
