@@ -23,8 +23,9 @@ type app struct {
 	isTerminal func(stream any) bool
 	getenv     func(string) string
 
-	colour bool // out takes colours
-	lost   bool // what is written to out is lost, and nobody seems to want that
+	args   []string // the command line
+	colour bool     // out takes colours
+	lost   bool     // what is written to out is lost, and nobody seems to want that
 }
 
 // run runs the command line and returns the exit code. Whatever went wrong has
@@ -32,6 +33,7 @@ type app struct {
 func (a *app) run(ctx context.Context, args []string) int {
 	a.colour = a.isTerminal(a.out) && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"
 	a.lost = standIn(a.out) && !standIn(a.err)
+	a.args = args
 	out := &output{ctx: ctx, w: a.out}
 	a.out = out
 	root := newRootCommand(a)
