@@ -46,6 +46,42 @@ func TestInterruptedReadersAndWritersAllEnd(t *testing.T) {
 	}
 }
 
+// On a terminal there is a table from the beginning, written over and over.
+func TestReadersAndWritersAreShownLive(t *testing.T) {
+	terminal := func(any) bool { return true }
+	r := runApp(t, &app{isTerminal: terminal}, "rw", "--readers", "30", "--writers", "1", "--duration", "1s")
+	if tables := strings.Count(r.out, "PARTICIPANT"); r.code != exitDone || tables < 2 {
+		t.Fatalf("exit code %d, %d tables\n%s%s", r.code, tables, r.out, r.err)
+	}
+	// Where the size of the terminal is not known it is as small as they were.
+	const back = "\x1b[23A\x1b[J"
+	if n := strings.Count(r.out, back); n != strings.Count(r.out, "PARTICIPANT")-1 || strings.Count(r.out, "… 10 more\n") != n {
+		t.Errorf("%d are written over\n%s", n, r.out)
+	}
+	dumb := func(name string) string { return map[string]string{"TERM": "dumb"}[name] }
+	r = runApp(t, &app{isTerminal: terminal, getenv: dumb}, "rw", "--readers", "1", "--writers", "1", "--duration", "500ms")
+	if tables := strings.Count(r.out, "PARTICIPANT"); tables != 1 || strings.Contains(r.out, "\x1b") {
+		t.Errorf("%d tables on a dumb terminal\n%s", tables, r.out)
+	}
+}
+
+func TestTheTopOfAText(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		n    int
+		want string
+	}{
+		{"a\nb\n", 3, "a\nb\n"},
+		{"a\nb\n", 2, "a\nb\n"},
+		{"a\nb\nc\n", 2, "a\n… 2 more\n"},
+		{"a\nb\n", 0, "… 2 more\n"},
+	} {
+		if got := topOf(c.text, c.n); got != c.want {
+			t.Errorf("%d lines of %q: %q", c.n, c.text, got)
+		}
+	}
+}
+
 // childrenOf lists the processes that a process started, from any of its threads.
 func childrenOf(t *testing.T, pid int) (pids []string) {
 	t.Helper()
