@@ -95,6 +95,7 @@ type rwProcess struct {
 	cmd    *exec.Cmd
 	errs   bytes.Buffer
 	done   chan error // receives how it ended, once
+	told   bool       // failed has received it
 }
 
 func (r *readersWriters) check() error {
@@ -189,11 +190,11 @@ func (r *readersWriters) watch(ctx context.Context, record *os.File) error {
 	}
 }
 
-// failed returns why a participant ended that should not have.
+// failed returns why a participant ended that should not have, once.
 func (p *rwProcess) failed() error {
 	select {
 	case err := <-p.done:
-		p.done <- err
+		p.told = true
 		return p.failure(err)
 	default:
 		return nil
@@ -226,6 +227,9 @@ func (r *readersWriters) stop() error {
 	r.record.Stop.Store(1)
 	var errs []error
 	for _, p := range r.all {
+		if p.told {
+			continue
+		}
 		select {
 		case err := <-p.done:
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,6 +28,26 @@ func TestReadersAndWritersUnderFire(t *testing.T) {
 	r = runProcess(t, nil, nil, "rw", "--readers", "1", "--writers", "0", "--duration", "50ms")
 	if r.code != exitDone || !strings.Contains(r.out, "reader 0") || !strings.Contains(r.out, "and 0 writes in") {
 		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
+// A participant that ends though nobody told it to ends the run, with the reason once.
+func TestAParticipantIsKilledFromOutside(t *testing.T) {
+	b := start(t, nil, "rw", "--readers", "1", "--writers", "0", "--duration", "1h")
+	var children []string
+	shmtest.Eventually(t, "it runs", func() bool {
+		children = childrenOf(t, b.cmd.Process.Pid)
+		return len(children) == 1
+	})
+	pid, err := strconv.Atoi(children[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if code := b.wait(); code != exitFailed || strings.Count(b.errs.String(), "reader 0 ended early") != 1 {
+		t.Errorf("exit code %d\n%s", code, b.errs.String())
 	}
 }
 
