@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 
 	"github.com/shmkit/shmkit/internal/sys"
 )
@@ -20,6 +21,7 @@ func (e *childExit) Error() string { return fmt.Sprintf("the command ended with 
 
 // runCommand runs a command on the standard streams and waits for its end. Its failure
 // is a *childExit: 128 and the number of the signal that ended it, as shells have it.
+// If ctx has ended before it is started, it is not.
 func (a *app) runCommand(ctx context.Context, command []string, prepare ...func(*exec.Cmd)) error {
 	path, err := findProgram(command[0])
 	if err != nil {
@@ -31,6 +33,10 @@ func (a *app) runCommand(ctx context.Context, command []string, prepare ...func(
 	for _, p := range prepare {
 		p(cmd)
 	}
+	if err := ctx.Err(); err != nil { // nobody would tell the command
+		return err
+	}
+	begun := time.Now()
 	if err := cmd.Start(); err != nil {
 		return notStarted(command[0], err)
 	}
@@ -39,7 +45,7 @@ func (a *app) runCommand(ctx context.Context, command []string, prepare ...func(
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
-		passOn(ctx, cmd.Process)
+		passOn(ctx, cmd.Process, begun)
 		err = <-ended
 	}
 	var exit *exec.ExitError
@@ -53,15 +59,19 @@ func (a *app) runCommand(ctx context.Context, command []string, prepare ...func(
 	return &childExit{status.ExitStatus()}
 }
 
+// justBegun is how long after its start a command may have missed what the terminal sent,
+// because it came before it. Twice is better than never.
+const justBegun = 100 * time.Millisecond
+
 // passOn gives a process the signal that asked this program to end. What a terminal
-// sends (Ctrl-C) it sends to both.
-func passOn(ctx context.Context, p *os.Process) {
+// sends (Ctrl-C) it sends to both, if there are two by then.
+func passOn(ctx context.Context, p *os.Process, begun time.Time) {
 	sig := syscall.SIGTERM
 	var by *interrupted
 	if errors.As(context.Cause(ctx), &by) {
 		sig = by.sig
 	}
-	if sig == syscall.SIGINT && sys.InForeground() {
+	if sig == syscall.SIGINT && time.Since(begun) > justBegun && sys.InForeground() {
 		return
 	}
 	_ = p.Signal(sig) // it may just have ended

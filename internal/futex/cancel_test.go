@@ -3,6 +3,7 @@ package futex
 import (
 	"context"
 	"errors"
+	"math/bits"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -131,6 +132,29 @@ func TestAWakeUpCountsForMoreThanTheEndOfAContext(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A wake-up with a cancellation at its heels, so that the sleeper finds both when it runs.
+func TestAWakeUpIsNotTakenForTheCancellationBehindIt(t *testing.T) {
+	if !haveWaitv() {
+		t.Skip("the kernel has no futex_waitv (Linux 5.16)")
+	}
+	m := newMemory(t, 1)
+	word := m.word(0)
+	for range 300 {
+		ctx := &strange{Context: context.Background(), done: make(chan struct{})}
+		done := start(func() error { return Wait(ctx, word, 0, long) })
+		testenv.Eventually(t, "it sleeps", func() bool { return frontsAsleep() == 1 })
+		s := &slots[bits.TrailingZeros64(slotsTaken.Load())]
+		ctx.over.Store(true) // nothing else comes of that
+		woken := wake(t, word, 1)
+		s.interrupt()
+		err := ended(t, "the sleep", done)
+		close(ctx.done)
+		if woken == 1 && err != nil {
+			t.Fatalf("woken, and returns %v", err)
+		}
+	}
 }
 
 // Waiters come, are cancelled and are served, all at once. Every permit that is given is

@@ -44,6 +44,19 @@ func TestABoundEndsASleep(t *testing.T) {
 	}
 }
 
+// Nobody has changed the word, nor woken anybody: who ticks looks again.
+func TestABoundEndsASleepOnAWordThatStays(t *testing.T) {
+	forEachWay(t, func(t *testing.T) {
+		m := newMemory(t, 1)
+		for name, ctx := range map[string]context.Context{"a context that can end": t.Context(), "one that cannot": context.Background()} {
+			done := start(func() error { return Wait(ctx, m.word(0), 0, 10*time.Millisecond) })
+			if err := ended(t, "the sleep under "+name, done); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestAWordThatIsNotTheValueIsNotSleptOn(t *testing.T) {
 	forEachWay(t, func(t *testing.T) {
 		m := newMemory(t, 1)

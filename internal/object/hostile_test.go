@@ -152,6 +152,7 @@ func TestCorruptionHasItsName(t *testing.T) {
 		{"more in use than there are", 512, 5, ErrCorrupt},
 		{"a state that is none", headerSize, 7, ErrCorrupt},
 		{"a member of no generation", headerSize, stateLive, ErrCorrupt},
+		{"a member of a generation there is not", headerSize, ident(MaxGeneration+1, stateLive), ErrCorrupt},
 	} {
 		bad := bytes.Clone(good)
 		binary.NativeEndian.PutUint32(bad[c.at:], c.v)

@@ -210,7 +210,10 @@ func TestGenerationsUsedUpRetireASlot(t *testing.T) {
 	if slot != 2 || generation != MaxGeneration || !o.Dead(slot, generation) {
 		t.Errorf("slot %d generation %d", slot, generation)
 	}
-	a := mustOpen(t, d, "x", recovering())
+	if slot, _ := aDeadMember(t, d); slot != 3 {
+		t.Errorf("slot %d", slot)
+	}
+	a := mustOpen(t, d, "x", recovering()) // which tries slot 2 first
 	if a.slot != 3 {
 		t.Errorf("slot %d", a.slot)
 	}
@@ -221,6 +224,35 @@ func TestGenerationsUsedUpRetireASlot(t *testing.T) {
 		if g, state := unpack(o.record(s).ident.Load()); state != stateRetired || g != MaxGeneration {
 			t.Errorf("slot %d: generation %d, state %d", s, g, state)
 		}
+		if alive, err := o.locks.others(s, 1); alive || err != nil {
+			t.Errorf("slot %d: somebody keeps its lifeline (%v)", s, err)
+		}
+	}
+}
+
+// Who leaves gives its lifeline back last. Of two who leave at once one finds the other's gone,
+// and only then is its record free.
+func TestTheRecordOfWhoLeavesIsFreeBeforeItsLifeline(t *testing.T) {
+	d := newDir(t)
+	o, leaver := mustOpen(t, d, "x", small()), mustOpen(t, d, "x", small())
+	was := point
+	t.Cleanup(func() { point = was })
+	var free []bool
+	point = func(name string) {
+		_, state := unpack(o.record(leaver.slot).ident.Load())
+		alive, err := o.locks.others(leaver.slot, 1)
+		if err != nil {
+			t.Error(err)
+		}
+		if !alive && state != stateFree {
+			t.Errorf("%s: a lifeline given back beside a record in state %d", name, state)
+		}
+		free = append(free, state == stateFree && alive)
+	}
+	closeOK(t, leaver)
+	point = was
+	if len(free) == 0 || !free[0] {
+		t.Errorf("free beside a lifeline that is held: %v, want it at the first point", free)
 	}
 }
 
