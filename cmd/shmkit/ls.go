@@ -22,7 +22,9 @@ func newLsCommand(a *app) *cobra.Command {
 the IPC namespace), every POSIX shared memory object, and every descriptor of
 sealed memory, or what there is of the given kinds; also what one may not read. Of
 files it shows those that a process maps shared, if asked (ls file). What the
-processes of other users map and hold only root sees.
+processes of other users map and hold only root sees. Of locks and what else
+programs share by name it shows those in this user's directory, or in SHMKIT_DIR:
+who holds them, how many wait for them, are members, and died.
 
 ATT is how often a segment is attached, CPID the process that made it, LPID the
 last to attach or detach. Times are times of day if that was today, else dates.

@@ -57,6 +57,23 @@ func TestABoundEndsASleepOnAWordThatStays(t *testing.T) {
 	})
 }
 
+// The bound of one who comes later, to another word, may be over before that of who came first.
+func TestEachHasItsOwnBound(t *testing.T) {
+	forEachWay(t, func(t *testing.T) {
+		m := newMemory(t, 2)
+		ctx, cancel := context.WithCancel(t.Context())
+		first := start(func() error { return Wait(ctx, m.word(0), 0, long) })
+		testenv.Eventually(t, "the first sleeps", func() bool { return frontsAsleep() == 1 })
+		if err := ended(t, "the second sleep", start(func() error { return Wait(ctx, m.word(1), 0, 10*time.Millisecond) })); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if err := ended(t, "the first sleep", first); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
 func TestAWordThatIsNotTheValueIsNotSleptOn(t *testing.T) {
 	forEachWay(t, func(t *testing.T) {
 		m := newMemory(t, 1)

@@ -62,6 +62,9 @@ func (d Dir) check(create bool) (owners, error) {
 	if err == nil && d.chosen && info.Mode()&fs.ModeSymlink != 0 {
 		info, err = os.Stat(d.path)
 	}
+	if err != nil && d.chosen {
+		return owners{}, fmt.Errorf("its directory %s: %w", d.path, unwrapPath(err))
+	}
 	if err != nil {
 		return owners{}, err
 	}

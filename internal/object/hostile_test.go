@@ -218,6 +218,35 @@ func TestTruncationUnderAMember(t *testing.T) {
 	}
 }
 
+// The file is cut off between the check and the record of who joins.
+func TestTruncationUnderAJoiner(t *testing.T) {
+	d := newDir(t)
+	o, err := OpenOrCreate(ctx, d, "x", small())
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := point
+	t.Cleanup(func() { point = was })
+	point = func(name string) {
+		if name == "join:byte" {
+			if err := os.Truncate(o.place.path, 0); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	var fault *shmkit.FaultError
+	if _, err := Open(ctx, d, "x", small()); !errors.As(err, &fault) {
+		t.Errorf("Open: %v", err)
+	}
+	point = was
+	if err := o.Close(); err != nil && !errors.As(err, &fault) {
+		t.Errorf("Close: %v", err)
+	}
+	if err := Remove(d, Struct, "x"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Remove: %v", err)
+	}
+}
+
 // FuzzObject opens whatever stands in header and records.
 func FuzzObject(f *testing.F) {
 	d := newDir(f)

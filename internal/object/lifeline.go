@@ -50,11 +50,12 @@ func (l *locks) others(slot, n int) (alive bool, err error) {
 	return alive, err
 }
 
-// How long J is waited for, and how often asked.
+// How long J is waited for (tests are less patient), and how often asked.
+var joinPatience = 10 * time.Second
+
 const (
-	joinPatience = 10 * time.Second
-	joinFirst    = 50 * time.Microsecond
-	joinLast     = 5 * time.Millisecond
+	joinFirst = 50 * time.Microsecond
+	joinLast  = 5 * time.Millisecond
 )
 
 // join takes J, for reading or writing. It is never waited for in the kernel, whose

@@ -3,6 +3,7 @@ package object
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -144,6 +145,29 @@ func TestASquattedDirectoryIsRefused(t *testing.T) {
 	}
 }
 
+// A directory that is missing is not taken for an object that is.
+func TestADirectoryThatIsMissingIsNamed(t *testing.T) {
+	for _, path := range []string{filepath.Join(newDir(t).path, "none"), "/dev/null/none"} {
+		_, err := OpenOrCreate(ctx, Dir{path: path, chosen: true}, "x", small())
+		if err == nil || !strings.Contains(err.Error(), "struct:x: its directory "+path+": no") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// What a new object's mode is says its Config, whatever files get of this process otherwise.
+func TestTheUmaskIsNotForObjects(t *testing.T) {
+	d := newDir(t)
+	c := small()
+	c.Mode = 0o664
+	was := syscall.Umask(0o077)
+	defer syscall.Umask(was)
+	o := mustOpen(t, d, "x", c)
+	if info, err := os.Stat(o.place.path); err != nil || info.Mode() != c.Mode {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
 // The user's own directory comes and goes with its objects.
 func TestTheOwnDirectoryLeavesNothing(t *testing.T) {
 	path := filepath.Join(newDir(t).path, "own")
@@ -172,6 +196,15 @@ func TestTheOwnDirectoryLeavesNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it is still there, after the dead: %v", err)
+	}
+	// And with one that could not be made.
+	c := small()
+	c.Init = func(*Object) error { return io.ErrUnexpectedEOF }
+	if _, err := Create(ctx, d, "x", c); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("its initialiser failed: %v", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is still there, after nothing: %v", err)
 	}
 	t.Setenv(EnvDir, path)
 	if got := ChooseDir(""); got.Path() != path || !got.chosen {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/shmkit/shmkit/internal/fdmap"
 	"github.com/shmkit/shmkit/internal/sys"
@@ -399,6 +401,36 @@ func TestJoiningAndRemovingWaitForJ(t *testing.T) {
 		t.Error(err)
 	}
 	o.view = nil
+}
+
+// Somebody who keeps J, as one who was stopped there, keeps nobody waiting for ever: who joins
+// is told, and who leaves leaves the name to the next.
+func TestWhoKeepsJIsNotWaitedForForEver(t *testing.T) {
+	was := joinPatience
+	t.Cleanup(func() { joinPatience = was })
+	joinPatience = 20 * time.Millisecond
+	d := newDir(t)
+	o := mustOpen(t, d, "x", small())
+	f, err := os.OpenFile(o.place.path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := &locks{file: fdmapNew(f)}
+	if err := stopped.join(ctx, sys.F_WRLCK); err != nil {
+		t.Fatal(err)
+	}
+	_, errOpen := Open(ctx, d, "x", small())
+	errClose := o.Close()
+	_, errStat := os.Stat(o.place.path)
+	if err := stopped.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(errOpen, ErrBusy) || errClose != nil || errStat != nil {
+		t.Errorf("Open: %v; Close: %v; the name: %v", errOpen, errClose, errStat)
+	}
+	if _, err := Open(ctx, d, "x", small()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the next one finds %v", err)
+	}
 }
 
 func fdmapNew(f *os.File) *fdmap.File { return fdmap.New(f, "again") }
