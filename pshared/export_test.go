@@ -143,6 +143,11 @@ func (c *CountingSemaphore) Set(state uint32, lost uint64) {
 	c.word.lost.Store(lost)
 }
 
+// SetLost stores that n tokens are lost, with the tag of another.
+func (c *CountingSemaphore) SetLost(n uint64, of *CountingSemaphore) {
+	c.word.lost.Store(uint64(of.o.Slot()+1)<<lostTag | n)
+}
+
 // Entry and SetEntry are of this member.
 func (c *CountingSemaphore) Entry() uint64 { return c.entry.a.Load() }
 

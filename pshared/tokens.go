@@ -324,6 +324,7 @@ func loseTokens(o *object.Object, at *place, slot int) error {
 // takes the tag away.
 func clearTagged(o *object.Object, at *place, v uint64, lost *words.Uint64) {
 	slot := int(v>>lostTag) - 1
+	point("lose:tag seen")
 	if slot < o.Members() { // no other is written
 		e := entryAt(o.Part(slot), at.entry)
 		a := e.a.Load()
