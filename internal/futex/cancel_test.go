@@ -144,8 +144,12 @@ func TestAWakeUpIsNotTakenForTheCancellationBehindIt(t *testing.T) {
 	for range 300 {
 		ctx := &strange{Context: context.Background(), done: make(chan struct{})}
 		done := start(func() error { return Wait(ctx, word, 0, long) })
-		testenv.Eventually(t, "it sleeps", func() bool { return frontsAsleep() == 1 })
-		s := &slots[bits.TrailingZeros64(slotsTaken.Load())]
+		n := directSleepers // it may be between two sleeps just when one looks
+		testenv.Eventually(t, "it sleeps", func() bool {
+			n = bits.TrailingZeros64(slotsTaken.Load())
+			return frontsAsleep() == 1 && n < directSleepers
+		})
+		s := &slots[n]
 		ctx.over.Store(true) // nothing else comes of that
 		woken := wake(t, word, 1)
 		s.interrupt()
