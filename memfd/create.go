@@ -29,7 +29,7 @@ type Options struct {
 	// HugePages makes it of huge pages; the size is rounded up to whole ones.
 	HugePages bool
 	// HugePageSize is their size in bytes, a power of two that the machine has (2 MiB and
-	// 1 GiB on amd64); 0 is the machine's default.
+	// 1 GiB on amd64); 0 is the machine's default. Without HugePages it is EINVAL.
 	HugePageSize int64
 	// NoReserve leaves the memory to be found page by page when it is first touched, so
 	// that creating takes no time and what is never touched takes no memory. Then a touch
@@ -90,6 +90,9 @@ func CreateWith(name string, size int64, o *Options) (*File, error) {
 // create calls memfd_create.
 func (o *Options) create(name string) (int, error) {
 	flags := sys.MFD_CLOEXEC | sys.MFD_ALLOW_SEALING
+	if o.HugePageSize != 0 && !o.HugePages {
+		return -1, syscall.EINVAL
+	}
 	if o.HugePages {
 		flags |= sys.MFD_HUGETLB
 		if o.HugePageSize != 0 {
@@ -177,6 +180,8 @@ func (o *Options) hint(err error, name string, size int64) string {
 			return fmt.Sprintf("mode %v has more than the nine permission bits", o.Mode)
 		case !o.Executable && o.Mode&0o111 != 0:
 			return fmt.Sprintf("mode %04o lets execute what is not Executable", uint32(o.Mode))
+		case o.HugePageSize != 0 && !o.HugePages:
+			return "HugePageSize says how large the pages are that HugePages asks for"
 		case o.HugePages && o.HugePageSize != 0 && (o.HugePageSize < 2 || bits.OnesCount64(uint64(o.HugePageSize)) != 1):
 			return fmt.Sprintf("huge page size %d is no power of two above 1", o.HugePageSize)
 		case o.HugePages:

@@ -123,3 +123,13 @@ func TestHugePageSizesAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestASizeOfHugePagesNeedsHugePages(t *testing.T) {
+	for _, size := range []int64{2 << 20, 1 << 30, 3, -1} {
+		f, err := memfd.CreateWith("huge", 1, &memfd.Options{HugePageSize: size})
+		if err == nil {
+			closeOK(t, f)
+		}
+		wantError(t, err, syscall.EINVAL, "HugePageSize says how large the pages are that HugePages asks for")
+	}
+}

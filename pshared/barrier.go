@@ -7,19 +7,19 @@ import (
 	"io/fs"
 	"reflect"
 	"structs"
-	"sync/atomic"
 
 	"github.com/shmkit/shmkit/internal/futex"
 	"github.com/shmkit/shmkit/internal/object"
 	"github.com/shmkit/shmkit/internal/race"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // BarrierWord is a Barrier in shared memory: 16 bytes. The zero value is one that nobody
 // has opened.
 type BarrierWord struct {
 	_       structs.HostLayout
-	state   atomic.Uint64
-	parties atomic.Uint32
+	state   words.Uint64
+	parties words.Uint32
 	_       uint32
 }
 
@@ -54,11 +54,11 @@ func nextPhase(v uint64) uint64 {
 // that stays so, also with the arrival of one who has died since. Its methods may be called
 // by any number of goroutines at once.
 type Barrier struct {
-	word *BarrierWord // immutable, like phase, parties and wrong
+	word *BarrierWord // immutable, like phase and wrong
 	core
-	phase   *atomic.Uint32 // the low half of the state
-	parties uint32
-	wrong   error // the barrier is for another number of parties
+	phase   *words.Uint32 // the low half of the state
+	parties uint32        // 0 until this member is one; protected by handle.mu till then
+	wrong   error         // the barrier is for another number of parties
 	spin    futex.Spinner
 }
 
@@ -73,7 +73,7 @@ func OpenBarrier(name string, parties int, o *Options) (*Barrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := obtain(h, 0, h.newBarrier(parties))
+	b := h.barrier(0, parties)
 	if b.wrong != nil {
 		return nil, errors.Join(b.fail("open", b.wrong), h.close())
 	}
@@ -83,12 +83,21 @@ func OpenBarrier(name string, parties int, o *Options) (*Barrier, error) {
 // Barrier returns a handle of a barrier in the struct, as Mutex does. If it is for another
 // number of parties, Wait says so (ErrType). The struct's handle is a party from now on.
 func (s *Shared[T]) Barrier(w *BarrierWord, parties int) *Barrier {
-	b := obtain(s.in, offsetIn(s.data, w), s.in.newBarrier(parties))
-	if b.wrong == nil && b.parties != uint32(parties) {
-		s.in.mu.Lock()
-		defer s.in.mu.Unlock()
-		other := &Barrier{wrong: mismatch(b.parties, parties)}
-		other.init(s.in, b.at)
+	return s.in.barrier(offsetIn(s.data, w), parties)
+}
+
+// barrier returns the barrier at an offset of the body, or, if it is not for so many
+// parties, one that says so.
+func (h *handle) barrier(offset int64, parties int) *Barrier {
+	b := obtain(h, offset, h.newBarrier)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closing {
+		return b
+	}
+	if err := b.guard(func() error { return b.enroll(parties) }); err != nil {
+		other := &Barrier{wrong: err}
+		other.init(h, b.at)
 		return other
 	}
 	return b
@@ -101,20 +110,23 @@ func mismatch(is uint32, wanted int) error {
 // mostParties is how many there can be.
 const mostParties = 1 << 30
 
-func (h *handle) newBarrier(parties int) func(at *place) *Barrier {
-	return func(at *place) *Barrier {
-		w := wordAt[BarrierWord](h.o.Body(), at.offset)
-		b := &Barrier{word: w, phase: lowHalf(&w.state), parties: uint32(parties)}
-		b.init(h, at)
-		b.wrong = b.guard(func() error { return b.enroll(parties) })
-		return b
-	}
+func (h *handle) newBarrier(at *place) *Barrier {
+	w := wordAt[BarrierWord](h.o.Body(), at.offset)
+	b := &Barrier{word: w, phase: lowHalf(&w.state)}
+	b.init(h, at)
+	return b
 }
 
-// enroll makes this member a party.
+// enroll makes this member a party, unless it is one. handle.mu is held.
 func (b *Barrier) enroll(parties int) error {
 	if parties < 1 || parties > mostParties {
 		return fmt.Errorf("%d parties are not between 1 and %d: %w", parties, mostParties, fs.ErrInvalid)
+	}
+	if b.parties != 0 {
+		if b.parties != uint32(parties) {
+			return mismatch(b.parties, parties)
+		}
+		return nil
 	}
 	if !b.word.parties.CompareAndSwap(0, uint32(parties)) {
 		if is := b.word.parties.Load(); is != uint32(parties) {
@@ -123,6 +135,7 @@ func (b *Barrier) enroll(parties int) error {
 	}
 	point("barrier:agreed")
 	b.entry.b.Store(uint64(generationOf(b.me))<<32 | 1)
+	b.parties = uint32(parties)
 	point("barrier:party")
 	return nil
 }

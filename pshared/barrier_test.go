@@ -119,6 +119,32 @@ func TestPartiesAreAgreedUpon(t *testing.T) {
 	}
 }
 
+// A wrong number in a struct is not the last word of its handle.
+func TestPartiesMayBeSaidAgain(t *testing.T) {
+	type scene struct{ B, New pshared.BarrierWord }
+	dir := shmtest.Dir(t)
+	a, b := openScene[scene](t, dir), openScene[scene](t, dir)
+	a.Barrier(&a.Data().B, 1)
+	for _, wrong := range []int{2, 0, -1, 1<<32 + 1} {
+		if _, err := b.Barrier(&b.Data().B, wrong).Wait(ctx); !errors.Is(err, pshared.ErrType) && !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("%d parties: %v", wrong, err)
+		}
+	}
+	i, err := pshared.Look("struct", "scene", dir)
+	if err != nil || len(i.Words[0].Holders) != 1 {
+		t.Errorf("%v, parties: %v", err, i.Words[0].Holders)
+	}
+	if index, err := b.Barrier(&b.Data().B, 1).Wait(ctx); index != 0 || err != nil {
+		t.Error(index, err)
+	}
+	if _, err := a.Barrier(&a.Data().New, 0).Wait(ctx); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("of none: %v", err)
+	}
+	if _, err := a.Barrier(&a.Data().New, 1).Wait(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 // Who gives up has not arrived; in a phase that was completed meanwhile it has.
 func TestGivingUpTakesTheArrivalBack(t *testing.T) {
 	dir := shmtest.Dir(t)

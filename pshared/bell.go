@@ -3,10 +3,10 @@ package pshared
 import (
 	"context"
 	"structs"
-	"sync/atomic"
 	"time"
 
 	"github.com/shmkit/shmkit/internal/futex"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // A bell is a word for who waits until something is true that others make true by changing
@@ -20,7 +20,7 @@ import (
 // death between the change and the wake-up leaves the waiter to its bound.
 type bell struct {
 	_ structs.HostLayout
-	v atomic.Uint32
+	v words.Uint32
 }
 
 const bellWaiters = 1

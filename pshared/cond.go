@@ -5,18 +5,18 @@ import (
 	"errors"
 	"reflect"
 	"structs"
-	"sync/atomic"
 
 	"github.com/shmkit/shmkit/internal/futex"
 	"github.com/shmkit/shmkit/internal/object"
 	"github.com/shmkit/shmkit/internal/race"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // CondWord is a Cond in shared memory: 8 bytes. The zero value is one that nobody waits
 // for.
 type CondWord struct {
 	_    structs.HostLayout
-	turn atomic.Uint32 // where the next signal begins to look for who waits; advice
+	turn words.Uint32 // where the next signal begins to look for who waits; advice
 	_    uint32
 }
 
@@ -31,7 +31,7 @@ type CondWord struct {
 type Cond struct {
 	core
 	condRoom
-	low    *atomic.Uint32     // the low half of this member's entry, which is slept on
+	low    *words.Uint32      // the low half of this member's entry, which is slept on
 	spin   futex.Spinner      // for a signal
 	open   context.Context    // ends when the handle is closed
 	cancel context.CancelFunc // ends it

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,6 +61,33 @@ var _ = addRoles(map[string]shmtest.Role{
 			return fmt.Errorf("while it was closed: %w", err)
 		}
 		return nil
+	}),
+	// It is killed when it waits, before it sleeps.
+	"cond hasty": inScene(func(s *pshared.Shared[condScene], _ []string) error {
+		x := takerIn(s, s.Data())
+		countPoint("cond:unlocked", func() { _ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL) })
+		return x.take(context.Background())
+	}),
+	// It cleans up after the dead, and in the middle of that there is a signal, for the slot of
+	// its argument first.
+	"cond heir": inScene(func(s *pshared.Shared[condScene], args []string) error {
+		x := takerIn(s, s.Data())
+		slot, err := strconv.Atoi(args[0])
+		if err != nil {
+			return err
+		}
+		var putting error
+		countPoint("cond:closed", func() {
+			putting = x.put(context.Background(), 1, func() error {
+				x.c.SetTurn(slot)
+				return x.c.Signal()
+			})
+		})
+		n, err := x.c.Sweep()
+		if err == nil && n != 1 {
+			err = fmt.Errorf("%d were swept", n)
+		}
+		return errors.Join(err, putting)
 	}),
 	// It takes tokens until it is killed.
 	"cond consumer": condRole("", func(x *taker) error {
@@ -233,6 +262,22 @@ func playCondCleaner(t *testing.T, v *shmtest.Victim) {
 		if err := x.take(limited(t)); err != nil {
 			t.Error(err)
 		}
+	}
+	x.inOrder(t)
+}
+
+// Who is being cleaned up after is given no signal.
+func TestASignalWhileTheDeadAreCleanedUp(t *testing.T) {
+	x := openTaker(t, shmtest.Dir(t))
+	hasty := shmtest.Start(t, "cond hasty", x.s.Dir())
+	<-hasty.Exited()
+	other := x.taking(t)
+	x.waiters(t, 2, nil)
+	if err := shmtest.Start(t, "cond heir", x.s.Dir(), strconv.Itoa(x.c.Slot()+1)).Wait(); err != nil {
+		t.Error(err)
+	}
+	if err := <-other; err != nil {
+		t.Errorf("the signal was given to the dead: %v", err)
 	}
 	x.inOrder(t)
 }

@@ -8,22 +8,22 @@ import (
 	"reflect"
 	"runtime"
 	"structs"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/shmkit/shmkit/internal/futex"
 	"github.com/shmkit/shmkit/internal/object"
 	"github.com/shmkit/shmkit/internal/race"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // CountingWord is a CountingSemaphore in shared memory: 16 bytes. The zero value has no
 // tokens.
 type CountingWord struct {
 	_     structs.HostLayout
-	state atomic.Uint32 // tokensWaited and how many tokens there are
+	state words.Uint32 // tokensWaited and how many tokens there are
 	_     uint32
-	lost  atomic.Uint64 // see tokens.go
+	lost  words.Uint64 // see tokens.go
 }
 
 // MaxTokens is how many tokens a CountingSemaphore can hold, as SEM_VALUE_MAX of

@@ -11,20 +11,21 @@ import (
 	"github.com/shmkit/shmkit/internal/futex"
 	"github.com/shmkit/shmkit/internal/object"
 	"github.com/shmkit/shmkit/internal/race"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // EventWord is an Event with manual reset in shared memory: 4 bytes. The zero value is
 // not set.
 type EventWord struct {
 	_     structs.HostLayout
-	state atomic.Uint32
+	state words.Uint32
 }
 
 // AutoEventWord is an Event with auto reset in shared memory: 4 bytes. The zero value is
 // not set.
 type AutoEventWord struct {
 	_    structs.HostLayout
-	auto atomic.Uint32 // as EventWord.state; of another name, so that the two are two types
+	auto words.Uint32 // as EventWord.state; of another name, so that the two are two types
 }
 
 // The state of an event.
@@ -36,8 +37,8 @@ const (
 
 // closedEvent stands where the event was once a handle is closed: there is nothing to see,
 // and setting it is not done without looking.
-var closedEvent = func() *atomic.Uint32 {
-	w := new(atomic.Uint32)
+var closedEvent = func() *words.Uint32 {
+	w := new(words.Uint32)
 	w.Store(eventSleeps)
 	return w
 }()
@@ -47,8 +48,8 @@ var closedEvent = func() *atomic.Uint32 {
 // until Reset. With auto reset it lets one through, and is not set any more. Its methods
 // may be called by any number of goroutines at once.
 type Event struct {
-	word atomic.Pointer[atomic.Uint32] // real, or closedEvent once closed
-	real *atomic.Uint32                // in shared memory; immutable, like auto
+	word atomic.Pointer[words.Uint32] // real, or closedEvent once closed
+	real *words.Uint32                // in shared memory; immutable, like auto
 	auto bool
 	core
 	spin   futex.Spinner
@@ -89,7 +90,7 @@ func (s *Shared[T]) AutoEvent(w *AutoEventWord) *Event {
 func (h *handle) newEvent(auto bool) func(at *place) *Event {
 	return func(at *place) *Event {
 		e := &Event{auto: auto, away: make(chan struct{})}
-		e.real = wordAt[atomic.Uint32](h.o.Body(), at.offset)
+		e.real = wordAt[words.Uint32](h.o.Body(), at.offset)
 		e.init(h, at)
 		e.reopen()
 		return e
@@ -174,7 +175,7 @@ func (e *Event) TryWait() (bool, error) {
 }
 
 // happened reports whether the event is set, and takes it if it is reset by that.
-func (e *Event) happened(w *atomic.Uint32) bool {
+func (e *Event) happened(w *words.Uint32) bool {
 	for {
 		v := w.Load()
 		if v&eventSet == 0 || !e.auto {

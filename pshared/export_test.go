@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/shmkit/shmkit/internal/futex"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // SetPoint sets what is called between the steps, for the roles of tests.
@@ -22,7 +23,7 @@ func (w *MutexWord) SetHurry(v uint32) { w.hurry.Store(v) }
 func (w *MutexWord) Hurry() uint32 { return w.hurry.Load() }
 
 // StateWord is where the state is, for who sleeps on it without a handle.
-func (w *MutexWord) StateWord() *atomic.Uint32 { return &w.state }
+func (w *MutexWord) StateWord() *atomic.Uint32 { return words.Atomic(&w.state) }
 
 // Wake wakes all who sleep for the lock, for no reason.
 func (w *MutexWord) Wake() error {
@@ -140,6 +141,11 @@ func (s *Semaphore) SetCapacity(n uint64) { s.real.capacity.Store(n) }
 func (c *CountingSemaphore) Set(state uint32, lost uint64) {
 	c.word.state.Store(state)
 	c.word.lost.Store(lost)
+}
+
+// SetLost stores that n tokens are lost, with the tag of another.
+func (c *CountingSemaphore) SetLost(n uint64, of *CountingSemaphore) {
+	c.word.lost.Store(uint64(of.o.Slot()+1)<<lostTag | n)
 }
 
 // Entry and SetEntry are of this member.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/shmkit/shmkit/internal/futex"
 	"github.com/shmkit/shmkit/internal/race"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // MutexWord is a Mutex in shared memory: 8 bytes. The zero value is unlocked. Place it in
@@ -18,10 +19,10 @@ import (
 type MutexWord struct {
 	_ structs.HostLayout
 	// state: who holds it, and what is wrong with it; see below.
-	state atomic.Uint32
+	state words.Uint32
 	// hurry: somebody has waited for long; newcomers sleep once before they take it. It
 	// is advice: any sleeper that takes the lock clears it.
-	hurry atomic.Uint32
+	hurry words.Uint32
 }
 
 // The state of a MutexWord: waiters, inconsistent, and the owner: slot and generation

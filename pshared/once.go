@@ -6,10 +6,10 @@ import (
 	"reflect"
 	"runtime"
 	"structs"
-	"sync/atomic"
 
 	"github.com/shmkit/shmkit/internal/object"
 	"github.com/shmkit/shmkit/internal/race"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // OnceWord is a Once in shared memory: 16 bytes. The zero value is one that nobody has
@@ -17,7 +17,7 @@ import (
 type OnceWord struct {
 	_       structs.HostLayout
 	running MutexWord
-	done    atomic.Uint32
+	done    words.Uint32
 	_       uint32
 }
 

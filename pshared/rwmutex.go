@@ -9,6 +9,7 @@ import (
 
 	"github.com/shmkit/shmkit/internal/futex"
 	"github.com/shmkit/shmkit/internal/race"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // RWMutexWord is an RWMutex in shared memory: 16 bytes. The zero value is unlocked.
@@ -17,7 +18,7 @@ type RWMutexWord struct {
 	writers MutexWord // the writer holds it, and those who want to be wait for it
 	// gate: whether readers may come in, and how often it was opened; written by the
 	// writer, but for readersSleep.
-	gate atomic.Uint32
+	gate words.Uint32
 	bell bell // rung when a reader is done, for the writer
 }
 

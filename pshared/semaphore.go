@@ -15,18 +15,19 @@ import (
 	"github.com/shmkit/shmkit/internal/futex"
 	"github.com/shmkit/shmkit/internal/object"
 	"github.com/shmkit/shmkit/internal/race"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // SemaphoreWord is a Semaphore in shared memory: 48 bytes. In the zero value all permits
 // are free, and how many there are the first says that makes a handle of it.
 type SemaphoreWord struct {
 	_        structs.HostLayout
-	mu       MutexWord     // who changes what is below, or an entry, holds it
-	turn     MutexWord     // who waits for permits holds it, and those who want to wait for it
-	capacity atomic.Uint64 // permits there are; 0: not said yet
-	taken    atomic.Uint64 // the sum of the entries, or more
-	wanted   atomic.Uint64 // by who waited last; advice
-	bell     bell          // rung when permits have become free
+	mu       MutexWord    // who changes what is below, or an entry, holds it
+	turn     MutexWord    // who waits for permits holds it, and those who want to wait for it
+	capacity words.Uint64 // permits there are; 0: not said yet
+	taken    words.Uint64 // the sum of the entries, or more
+	wanted   words.Uint64 // by who waited last; advice
+	bell     bell         // rung when permits have become free
 	_        uint32
 }
 

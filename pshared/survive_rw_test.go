@@ -292,6 +292,23 @@ func TestAStoppedWaitingReaderKeepsNobodyOut(t *testing.T) {
 	readersAsleep(t, a, nil)
 	p.Stop()
 	must(t, a.endWrite())
+	// For a while it goes before the next writer. Who is itself held up for that long tries again,
+	// in a phase in which the reader counts.
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for tries := 0; ; tries++ {
+		_, err := a.beginWrite(over)
+		if err != nil {
+			wantErr(t, "a writer that has no time", err, context.Canceled)
+			break
+		}
+		must(t, a.endWrite())
+		if tries == 20 {
+			t.Error("a reader that waited does not go before the next writer")
+			break
+		}
+		mustWrite(t, a)
+	}
 	for range 4 {
 		mustWrite(t, a)
 		mustRead(t, a)

@@ -3,6 +3,7 @@ package pshared_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -368,4 +369,44 @@ func TestTokensOverflow(t *testing.T) {
 		t.Errorf("%d tokens, %v", n, err)
 	}
 	must(t, a.count.Wait(ctx))
+}
+
+// tokensScene is one counting semaphore.
+type tokensScene struct{ Tokens pshared.CountingWord }
+
+var _ = addRoles(map[string]shmtest.Role{
+	// It finds the tag of a dead member, whose slot is another's when it comes to that.
+	"late helper": inScene(func(s *pshared.Shared[tokensScene], args []string) error {
+		other, err := pshared.Open[tokensScene]("scene", &pshared.Options{Dir: args[0]})
+		if err != nil {
+			return err
+		}
+		a, b := s.CountingSemaphore(&s.Data().Tokens), other.CountingSemaphore(&other.Data().Tokens)
+		a.SetLost(2, b)
+		var late sync.Once
+		var taking error
+		countPoint("lose:tag seen", func() {
+			late.Do(func() {
+				a.Set(1, 0)
+				taking = b.Wait(ctx)
+				a.Set(0, 2)
+			})
+		})
+		err = a.Wait(ctx)
+		n, failed := b.Unsettled()
+		if !errors.Is(err, pshared.ErrTokensLost) || errors.Join(taking, failed) != nil || n != 1 {
+			return fmt.Errorf("late: %v; the other: %v, with %d taken", err, errors.Join(taking, failed), n)
+		}
+		return errors.Join(a.Settle(2), b.Settle(1), other.Close())
+	}),
+})
+
+// Who helps to clear the account of a dead member, and is late, leaves that of the slot's next
+// owner alone.
+func TestALateHelperClearsNobodysAccount(t *testing.T) {
+	dir := shmtest.Dir(t)
+	p := shmtest.Start(t, "late helper", dir, dir)
+	if err := p.Wait(); err != nil {
+		t.Error(err, p.Stderr())
+	}
 }

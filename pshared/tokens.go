@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
-	"sync/atomic"
 
 	"github.com/shmkit/shmkit/internal/futex"
 	"github.com/shmkit/shmkit/internal/object"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // A member's entry for a counting semaphore, in a:
@@ -322,8 +322,9 @@ func loseTokens(o *object.Object, at *place, slot int) error {
 
 // clearTagged clears the account of the dead member whose tag is in v, which lost was, and
 // takes the tag away.
-func clearTagged(o *object.Object, at *place, v uint64, lost *atomic.Uint64) {
+func clearTagged(o *object.Object, at *place, v uint64, lost *words.Uint64) {
 	slot := int(v>>lostTag) - 1
+	point("lose:tag seen")
 	if slot < o.Members() { // no other is written
 		e := entryAt(o.Part(slot), at.entry)
 		a := e.a.Load()

@@ -1,8 +1,9 @@
 package pshared
 
 import (
-	"sync/atomic"
 	"unsafe"
+
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // wordAt places a word over the bytes at an offset, which lies on a multiple of its
@@ -25,8 +26,8 @@ func offsetIn[T, W any](s *T, w *W) int64 {
 }
 
 // lowHalf returns the word that the low 32 bits of another are. The kernel sleeps on those.
-func lowHalf(w *atomic.Uint64) *atomic.Uint32 {
-	halves := (*[2]atomic.Uint32)(unsafe.Pointer(w))
+func lowHalf(w *words.Uint64) *words.Uint32 {
+	halves := (*[2]words.Uint32)(unsafe.Pointer(w))
 	if one := uint16(1); *(*byte)(unsafe.Pointer(&one)) == 1 {
 		return &halves[0]
 	}

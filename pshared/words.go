@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"reflect"
 	"structs"
-	"sync/atomic"
 
 	"github.com/shmkit/shmkit/internal/object"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // wordKind is what a word in shared memory is. The numbers are written into objects, so
@@ -74,7 +74,7 @@ var wordTypeOf = func() map[wordKind]wordType {
 // An entry is what a member's record says of one word.
 type entry struct {
 	_    structs.HostLayout
-	a, b atomic.Uint64
+	a, b words.Uint64
 }
 
 // entrySize is the size of a member's entry for one word, bytes.

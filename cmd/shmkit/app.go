@@ -23,6 +23,9 @@ type app struct {
 	isTerminal func(stream any) bool
 	getenv     func(string) string
 
+	args []string // the command line
+	// screen is how large the terminal is that out is now, nil if it is none.
+	screen func() (columns, rows int)
 	colour bool // out takes colours
 	lost   bool // what is written to out is lost, and nobody seems to want that
 }
@@ -30,8 +33,12 @@ type app struct {
 // run runs the command line and returns the exit code. Whatever went wrong has
 // been said.
 func (a *app) run(ctx context.Context, args []string) int {
-	a.colour = a.isTerminal(a.out) && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"
+	if stream := a.out; a.isTerminal(stream) { // which is wrapped below
+		a.screen = func() (columns, rows int) { return screenSize(stream) }
+	}
+	a.colour = a.screen != nil && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"
 	a.lost = standIn(a.out) && !standIn(a.err)
+	a.args = args
 	out := &output{ctx: ctx, w: a.out}
 	a.out = out
 	root := newRootCommand(a)

@@ -3,17 +3,21 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/shmkit/shmkit"
+	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 )
 
 func newDumpCommand(a *app) *cobra.Command {
 	var f rangeFlags
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "dump ADDRESS [flags]",
 		Short: "Show memory in hexadecimal",
@@ -22,21 +26,28 @@ a part of it, as hexdump -C would: the offset into the object, 16 bytes, and wha
 them is text. Lines that repeat the one before are a single *.
 
 It takes one look after the other: somebody may write meanwhile. Pages that
-nobody has touched are given memory by looking at them.`,
+nobody has touched are given memory by looking at them.
+
+With --json it prints the bytes, in base64, with the address, the offset and the
+length they have.`,
 		Example: `  shmkit dump sysv:0x5eed
   shmkit dump sysv:0x5eed --offset 0x1000 --length 256
   shmkit dump posix:/frames --length 64
+  shmkit dump posix:/frames --length 64 --json | jq -r .base64 | base64 -d
   shmkit dump file:index.db --offset 4K
   shmkit dump memfd:812/5`,
 		Args:              exactArgs(1),
 		ValidArgsFunction: completeOne[kind.Memory](a),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withMemory(args[0], "dump", "memory to dump", false, func(m *shmkit.Mapping) error {
+			return a.withMemory(args[0], "dump", "memory to dump", false, func(addr address.Address, m *shmkit.Mapping) error {
 				from, to, err := f.in(m)
 				if err != nil {
 					return err
 				}
 				out := bufio.NewWriterSize(a.out, chunk)
+				if asJSON {
+					return dumpJSON(cmd.Context(), out, addr, m, from, to)
+				}
 				d := &dumper{w: out, offset: from}
 				if err := readRange(cmd.Context(), m, from, to, d.add); err != nil {
 					return err
@@ -48,7 +59,27 @@ nobody has touched are given memory by looking at them.`,
 	}
 	f.registerOffset(cmd)
 	f.registerLength(cmd)
+	jsonFlag(cmd, &asJSON, "print one JSON object, the bytes in base64")
 	return cmd
+}
+
+// dumpJSON writes a range for programs: address, offset, length and base64. The keys are
+// stable. The bytes go out as they are read, for memory may be larger than a string can be.
+func dumpJSON(ctx context.Context, out *bufio.Writer, addr address.Address, m *shmkit.Mapping, from, to int64) error {
+	fmt.Fprintf(out, "{\n  \"address\": %s,\n  \"offset\": %d,\n  \"length\": %d,\n  \"base64\": \"", bytes.TrimSpace(jsonLine(addr.String())), from, to-from)
+	enc := base64.NewEncoder(base64.StdEncoding, out)
+	err := readRange(ctx, m, from, to, func(p []byte) error {
+		_, err := enc.Write(p)
+		return err
+	})
+	if err == nil {
+		err = enc.Close()
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(out, "\"\n}\n")
+	return out.Flush()
 }
 
 // dumper writes lines of 16 bytes. Failures to write are left to the writer,

@@ -28,7 +28,8 @@ the mark "locked". It needs to be owner or creator.
 
 The memory of other kinds is locked by a process. Lock brings all of it in, says
 so, and keeps it as long as it runs: until it is interrupted, or --for so long, or
-until COMMAND ends, whose exit code is then its own.
+until COMMAND ends, whose exit code is then its own. What it says goes to standard
+error if there is a COMMAND, for the output is that one's; as JSON on one line.
 
 All of it counts against the limit of locked memory (ulimit -l), but for root.`,
 		Example: `  shmkit lock sysv:0x5eed
@@ -42,7 +43,7 @@ All of it counts against the limit of locked memory (ulimit -l), but for root.`,
 			}
 			return rangeArgs(1, -1)(cmd, addrs)
 		},
-		ValidArgsFunction: completeAll[kind.Memory](a),
+		ValidArgsFunction: completeBehindDash(a, completeAll[kind.Memory](a)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			texts, command := splitAtDash(cmd, args)
 			addrs, err := a.parseAddresses(texts)
@@ -62,8 +63,9 @@ All of it counts against the limit of locked memory (ulimit -l), but for root.`,
 }
 
 func newUnlockCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "unlock ADDRESS…",
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "unlock ADDRESS… [flags]",
 		Short: "Let memory be swapped out again",
 		Long: `Unlock takes back what lock did to a System V segment. One that isn't locked stays
 so. Memory of other kinds is unlocked when the lock command ends.`,
@@ -79,9 +81,27 @@ so. Memory of other kinds is unlocked when the lock command ends.`,
 			if err != nil {
 				return err
 			}
-			return a.each(cmd, addrs, func(addr address.Address) error { return lockers[addr.Kind].Unlock(addr) })
+			unlocked := []unlockedJSON{}
+			err = a.each(cmd, addrs, func(addr address.Address) error {
+				err := lockers[addr.Kind].Unlock(addr)
+				if err == nil {
+					unlocked = append(unlocked, unlockedJSON{addr.String()})
+				}
+				return err
+			})
+			if asJSON {
+				return firstError(a.printJSON(unlocked), err)
+			}
+			return err
 		},
 	}
+	jsonFlag(cmd, &asJSON, "print what was unlocked as one JSON array")
+	return cmd
+}
+
+// unlockedJSON is a segment that was unlocked, for programs. The keys are stable.
+type unlockedJSON struct {
+	Address string `json:"address"`
 }
 
 // splitAtDash tells the arguments before -- from those behind it.
@@ -177,7 +197,11 @@ func (l *lock) lock(ctx context.Context, memory kind.Memory, addr address.Addres
 
 // tell says what is locked: to standard error if the output is the command's.
 func (l *lock) tell(a *app, locked []lockedJSON, command []string) error {
-	if l.asJSON {
+	switch {
+	case l.asJSON && len(command) > 0:
+		_, err := a.err.Write(jsonLine(locked))
+		return err
+	case l.asJSON:
 		return a.printJSON(locked)
 	}
 	var what []string

@@ -55,7 +55,8 @@ none of them.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd, a, args) },
+		ValidArgsFunction: completeCommand,
+		RunE:              func(cmd *cobra.Command, args []string) error { return r.run(cmd, a, args) },
 	}
 	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().Var(&r.size, "size", "how much memory")

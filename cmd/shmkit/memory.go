@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmkit/shmkit"
+	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 )
 
@@ -41,7 +42,7 @@ func (f *rangeFlags) in(m *shmkit.Mapping) (from, to int64, err error) {
 }
 
 // withMemory opens the memory that an address names, runs f on it, and closes it.
-func (a *app) withMemory(text, verb, lacks string, write bool, f func(*shmkit.Mapping) error) error {
+func (a *app) withMemory(text, verb, lacks string, write bool, f func(address.Address, *shmkit.Mapping) error) error {
 	addr, err := a.parseAddress(text)
 	if err != nil {
 		return err
@@ -54,7 +55,7 @@ func (a *app) withMemory(text, verb, lacks string, write bool, f func(*shmkit.Ma
 	if err != nil {
 		return err
 	}
-	err = f(m)
+	err = f(addr, m)
 	if cerr := m.Close(); err == nil {
 		err = cerr
 	}

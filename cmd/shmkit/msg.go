@@ -41,6 +41,7 @@ func (a *app) openQueue(text, verb string) (*sysv.MessageQueue, error) {
 func newMsgSendCommand(a *app) *cobra.Command {
 	var wait waitFlags
 	var typ int64
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "send ADDRESS [TEXT|-] [flags]",
 		Short: "Send a message",
@@ -64,14 +65,26 @@ for byte. It waits while the queue is full.`,
 			} else if data, err = a.readMessage(cmd.Context()); err != nil {
 				return err
 			}
-			return wait.do(cmd.Context(), q, "room",
+			err = wait.do(cmd.Context(), q, "room",
 				func(ctx context.Context) error { return q.Send(ctx, typ, data) },
 				func() error { return q.TrySend(typ, data) })
+			if err != nil || !asJSON {
+				return err
+			}
+			return a.printJSON(messageSentJSON{q.String(), typ, len(data)})
 		},
 	}
 	cmd.Flags().Int64Var(&typ, "type", 1, "type of the message, `N` from 1 on")
 	wait.register(cmd)
+	jsonFlag(cmd, &asJSON, "print one JSON object")
 	return cmd
+}
+
+// messageSentJSON is a message that was sent, for programs. The keys are stable.
+type messageSentJSON struct {
+	Address string `json:"address"`
+	Type    int64  `json:"type"`
+	Bytes   int    `json:"bytes"`
 }
 
 // readMessage reads standard input, and no more of it than a message may have.

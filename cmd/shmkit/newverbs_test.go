@@ -257,6 +257,40 @@ func TestAddressesOfFilesAreCompleted(t *testing.T) {
 	}
 }
 
+// Behind -- stands a program, also where nothing of it is typed yet.
+func TestCommandsAreCompletedBehindADash(t *testing.T) {
+	dir := t.TempDir()
+	for name, mode := range map[string]os.FileMode{"dashprog": 0o700, "dashtext": 0o600} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+string(filepath.ListSeparator)+"/nosuch")
+	for _, c := range []struct{ line, want, not string }{
+		{"lock posix:/x -- ", "dashprog\n:0\n", "sysv:"},
+		{"lock posix:/x file:/y -- da", "dashprog\n:0\n", "dashtext"},
+		{"lock posix:/x --json -- ", "dashprog\n:0\n", "sysv:"},
+		{"lock posix:/x -- dashprog ", ":0\n", "dashprog"}, // 0: as the shell completes files
+		{"lock posix:/x -- dashprog -", ":0\n", "--for"},
+		{"lock posix:/x -- ./da", ":0\n", "dashprog"},
+		{"lock posix:/x -- nosuch", ":0\n", "sysv:"},
+		{"lock posix:/x ", "sysv:\t", "dashprog"},
+		{"lock ", "sysv:\t", "dashprog"},
+		{"lock posix:/x --f", "--for", "dashprog"},
+		{"run --lock x -- ", "dashprog\n:0\n", ""},
+		{"run --lock x -- dashprog ", ":0\n", "dashprog"},
+		{"run --lock x ", ":4\n", "dashprog"}, // 4: nothing
+		{"memfd run --size 4K -- ", "dashprog\n:0\n", ""},
+		{"memfd run --size 4K ", "dashprog\n:0\n", ""},
+		{"memfd run --size 4K dashprog ", ":0\n", "dashprog"},
+	} {
+		out := runKinds(t, append([]string{"__complete"}, strings.Split(c.line, " ")...)...).out
+		if !strings.Contains(out, c.want) || c.not != "" && strings.Contains(out, c.not) {
+			t.Errorf("%q completes to\n%swant %q, not %q", c.line, out, c.want, c.not)
+		}
+	}
+}
+
 // smallMemory is memory of which there is less than somebody may want. Like the kernel it
 // refuses only what is asked for in large pieces.
 type smallMemory struct{ has, reserved, written int64 }

@@ -41,12 +41,19 @@ func (a *app) newProgress(what string, size int64) *progress {
 
 // columns is how wide a terminal is.
 func columns(stream any) int {
+	n, _ := screenSize(stream)
+	return n
+}
+
+// screenSize is how large a terminal is.
+func screenSize(stream any) (columns, rows int) {
+	columns, rows = 80, 24
 	if f, ok := stream.(*os.File); ok {
-		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
-			return n
+		if c, r, err := term.GetSize(int(f.Fd())); err == nil && c > 0 && r > 0 {
+			return c, r
 		}
 	}
-	return 80
+	return columns, rows
 }
 
 // set tells how many bytes were moved.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmkit/shmkit"
+	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 )
 
@@ -19,6 +20,7 @@ const putAhead = 1 << 20
 
 func newPutCommand(a *app) *cobra.Command {
 	var f rangeFlags
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "put ADDRESS [flags]",
 		Short: "Write standard input into memory",
@@ -37,7 +39,7 @@ error says so.`,
 		Args:              exactArgs(1),
 		ValidArgsFunction: completeOne[kind.Memory](a),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withMemory(args[0], "put", "memory to put into", true, func(m *shmkit.Mapping) error {
+			return a.withMemory(args[0], "put", "memory to put into", true, func(addr address.Address, m *shmkit.Mapping) error {
 				from, to, err := f.in(m)
 				if err != nil {
 					return err
@@ -49,13 +51,24 @@ error says so.`,
 				if err != nil {
 					return err
 				}
+				if asJSON {
+					return a.printJSON(putJSON{addr.String(), from, n})
+				}
 				_, err = fmt.Fprintf(a.out, "%s written to %s at offset %d\n", plural(int(n), "byte", "bytes"), oneLine(m.Name()), from)
 				return err
 			})
 		},
 	}
 	f.registerOffset(cmd)
+	jsonFlag(cmd, &asJSON, "print one JSON object")
 	return cmd
+}
+
+// putJSON is what was written, for programs. The keys are stable.
+type putJSON struct {
+	Address string `json:"address"`
+	Offset  int64  `json:"offset"`
+	Bytes   int64  `json:"bytes"`
 }
 
 // remaining is how much can still be read from a regular file.

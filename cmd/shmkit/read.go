@@ -11,7 +11,7 @@ import (
 
 func newReadCommand(a *app) *cobra.Command {
 	var o streamFlags
-	var follow bool
+	var follow, asJSON bool
 	var lines int64
 	cmd := &cobra.Command{
 		Use:   "read ADDRESS [flags]",
@@ -20,6 +20,9 @@ func newReadCommand(a *app) *cobra.Command {
 read has joined, once and in order. Any number of readers may read at once, and
 each prints every line.
 
+With --json each line is an object on a line of its own, {"line":TEXT,"base64":null}
+or, of what is not UTF-8, {"line":null,"base64":BYTES}.
+
 It waits for a writer, and ends when every writer it has seen has ended and their
 lines are printed.
 
@@ -27,6 +30,7 @@ lines are printed.
 		Example: `  shmkit read sysv:0x5eed
   shmkit read sysv:0x5eed --follow | grep error
   shmkit read posix:/log
+  shmkit read posix:/log --json | jq -r .line
   shmkit read file:/run/log.stream --lines 10
   shmkit read memfd:812/5`,
 		Args:              exactArgs(1),
@@ -47,12 +51,17 @@ lines are printed.
 				return err
 			}
 			r.Follow = follow
-			_, err = r.ReadLines(cmd.Context(), a.out, lines)
+			out := a.out
+			if asJSON {
+				out = &jsonLines{w: a.out}
+			}
+			_, err = r.ReadLines(cmd.Context(), out, lines)
 			return errors.Join(err, r.Close())
 		},
 	}
 	o.register(cmd)
 	cmd.Flags().BoolVar(&follow, "follow", false, "go on when no writer is left, until interrupted")
 	cmd.Flags().Int64Var(&lines, "lines", 0, "end after `N` lines (default: no bound)")
+	jsonFlag(cmd, &asJSON, "print each line as a JSON object on a line")
 	return cmd
 }

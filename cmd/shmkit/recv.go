@@ -18,6 +18,7 @@ import (
 
 func newRecvCommand(a *app) *cobra.Command {
 	var o streamFlags
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:        "recv ADDRESS [FILE] [flags]",
 		SuggestFor: []string{"receive"},
@@ -31,7 +32,8 @@ FILE appears whole or not at all, also if recv is killed; what it replaces stays
 until then. If FILE is a directory, the file gets the name it had at the sender.
 Without FILE, or with -, the bytes go to standard output as they come, and into a
 named pipe or a device likewise: then only the exit code tells whether they were all
-and right. A named pipe is opened first, which waits for who reads it.
+and right. A named pipe is opened first, which waits for who reads it. --json needs
+FILE.
 
 ` + streamMemory("sender or receiver"),
 		Example: `  shmkit recv sysv:0x5eed image.iso
@@ -45,7 +47,11 @@ and right. A named pipe is opened first, which waits for who reads it.
 			if err != nil {
 				return swapped(err, args[len(args)-1], "ADDRESS comes before FILE")
 			}
-			to, err := a.newTarget(cmd.Context(), append(args, "-")[1])
+			name := append(args, "-")[1]
+			if asJSON && name == "-" {
+				return usagef("--json needs FILE: standard output is the content")
+			}
+			to, err := a.newTarget(cmd.Context(), name)
 			if err != nil {
 				return err
 			}
@@ -57,14 +63,30 @@ and right. A named pipe is opened first, which waits for who reads it.
 			r.Late = func() {
 				fmt.Fprintf(a.err, "%s: a transfer of %s is under way; waiting for the next\n", cmd.CommandPath(), oneLine(addr.String()))
 			}
-			return a.receiveFile(cmd.Context(), r, to)
+			received := receivedJSON{Address: addr.String()}
+			if err := a.receiveFile(cmd.Context(), r, to, &received, asJSON); err != nil || !asJSON {
+				return err
+			}
+			return a.printJSON(received)
 		},
 	}
 	o.register(cmd)
+	jsonFlag(cmd, &asJSON, "print one JSON object at the end, and no text")
 	return cmd
 }
 
-func (a *app) receiveFile(ctx context.Context, r *stream.Reader, to target) error {
+// receivedJSON is what was received, for programs. The keys are stable.
+type receivedJSON struct {
+	Address string    `json:"address"`
+	Output  string    `json:"output"` // the file: of a directory, that in it
+	Name    string    `json:"name"`   // that it has at the sender, of standard input "stdin"
+	Mode    kind.Mode `json:"mode"`   // that it has there
+	Bytes   int64     `json:"bytes"`
+	SHA256  string    `json:"sha256"` // it was compared with the sender's
+	Seconds float64   `json:"seconds"`
+}
+
+func (a *app) receiveFile(ctx context.Context, r *stream.Reader, to target, received *receivedJSON, asJSON bool) error {
 	file := &reception{target: to, newProgress: a.newProgress}
 	done, err := r.ReceiveFile(ctx, file, func(_ stream.FileInfo, n int64) { file.bar.set(n) })
 	file.bar.end()
@@ -76,7 +98,11 @@ func (a *app) receiveFile(ctx context.Context, r *stream.Reader, to target) erro
 	if err := to.commit(); err != nil {
 		return errors.Join(err, left)
 	}
-	fmt.Fprintf(a.err, "received %s in %s, verified: SHA-256 %x\n", transferred(done.Bytes, took), seconds(took), done.SHA256)
+	received.Output, received.Name, received.Mode = to.path(), done.Info.Name, kind.Mode(done.Info.Mode.Perm())
+	received.Bytes, received.SHA256, received.Seconds = done.Bytes, fmt.Sprintf("%x", done.SHA256), took.Seconds()
+	if !asJSON {
+		fmt.Fprintf(a.err, "received %s in %s, verified: SHA-256 %s\n", transferred(received.Bytes, took), seconds(took), received.SHA256)
+	}
 	return left
 }
 
@@ -98,6 +124,8 @@ func (r *reception) Begin(info stream.FileInfo) error {
 // target is where a received file goes.
 type target interface {
 	stream.Sink
+	// path is where the bytes are, as the user said it.
+	path() string
 	commit() error
 	abort() error
 }
@@ -121,8 +149,8 @@ func (a *app) newTarget(ctx context.Context, name string) (target, error) {
 		}
 		return &streamTarget{w: f, name: name, file: f}, nil
 	}
-	t := &fileTarget{path: name, dir: err == nil && st.IsDir()}
-	return t, probeOutFile(t.path, t.dir)
+	t := &fileTarget{given: name, dir: err == nil && st.IsDir()}
+	return t, probeOutFile(t.given, t.dir)
 }
 
 // streamTarget writes the bytes as they come: to a pipe, a device.
@@ -145,6 +173,8 @@ func (t *streamTarget) Write(p []byte) (int, error) {
 	return t.w.Write(p)
 }
 
+func (t *streamTarget) path() string { return t.name }
+
 func (t *streamTarget) commit() error {
 	if t.file == nil {
 		return nil
@@ -156,8 +186,9 @@ func (t *streamTarget) abort() error { return t.commit() }
 
 // fileTarget makes a file of them, which appears when it is whole.
 type fileTarget struct {
-	path string // as the user said it
-	dir  bool   // it is a directory: the sender says the name
+	given string // as the user said it
+	dir   bool   // it is a directory: the sender says the name
+	made  string // what the file is to be called
 	*outFile
 }
 
@@ -170,7 +201,7 @@ func (t *fileTarget) Begin(info stream.FileInfo) (err error) {
 			return t.outFile.reset()
 		}
 	}
-	path := t.path
+	path := t.given
 	if t.dir {
 		name := filepath.Base(info.Name)
 		if name != info.Name || name == "." || name == ".." || name == "/" {
@@ -180,10 +211,12 @@ func (t *fileTarget) Begin(info stream.FileInfo) (err error) {
 	}
 	f, cerr := createOutFile(path, info.Mode)
 	if cerr == nil {
-		t.outFile = f
+		t.outFile, t.made = f, path
 	}
 	return errors.Join(err, cerr)
 }
+
+func (t *fileTarget) path() string { return t.made }
 
 func (t *fileTarget) commit() error { return t.outFile.Commit() }
 

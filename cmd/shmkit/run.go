@@ -49,6 +49,7 @@ that time: exit code 1.`,
 			}
 			return nil
 		},
+		ValidArgsFunction: completeBehindDash(a, completeNothing),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, command := splitAtDash(cmd, args)
 			return r.run(cmd.Context(), a, command)

@@ -46,7 +46,7 @@ Exit code 1: a reader saw a torn record.`,
 			if err := r.check(); err != nil {
 				return err
 			}
-			r.live = !asJSON && a.isTerminal(a.out)
+			r.live = !asJSON && a.screen != nil && a.getenv("TERM") != "dumb"
 			err := r.run(cmd.Context())
 			switch {
 			case r.record == nil:
@@ -95,6 +95,7 @@ type rwProcess struct {
 	cmd    *exec.Cmd
 	errs   bytes.Buffer
 	done   chan error // receives how it ended, once
+	told   bool       // failed has received it
 }
 
 func (r *readersWriters) check() error {
@@ -162,6 +163,9 @@ func (r *readersWriters) watch(ctx context.Context, record *os.File) error {
 	defer over.Stop()
 	ticks := time.NewTicker(100 * time.Millisecond)
 	defer ticks.Stop()
+	if r.live {
+		r.draw()
+	}
 	for n := 1; ; n++ {
 		select {
 		case <-ctx.Done():
@@ -186,11 +190,11 @@ func (r *readersWriters) watch(ctx context.Context, record *os.File) error {
 	}
 }
 
-// failed returns why a participant ended that should not have.
+// failed returns why a participant ended that should not have, once.
 func (p *rwProcess) failed() error {
 	select {
 	case err := <-p.done:
-		p.done <- err
+		p.told = true
 		return p.failure(err)
 	default:
 		return nil
@@ -223,6 +227,9 @@ func (r *readersWriters) stop() error {
 	r.record.Stop.Store(1)
 	var errs []error
 	for _, p := range r.all {
+		if p.told {
+			continue
+		}
 		select {
 		case err := <-p.done:
 			if err != nil {
@@ -239,16 +246,31 @@ func (r *readersWriters) stop() error {
 // draw writes the table over the one that is there.
 func (r *readersWriters) draw() {
 	r.took = time.Since(r.begin)
-	var b bytes.Buffer
+	var table bytes.Buffer
+	if r.table().write(&table, r.app, "") != nil {
+		return
+	}
+	_, rows := r.screen()
+	text := topOf(table.String(), rows-1) // the last line is the cursor's
+	var b strings.Builder
 	if r.lines > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", r.lines)
 	}
-	before := b.Len()
-	if r.table().write(&b, r.app, "") != nil {
-		return
+	b.WriteString("\x1b[?7l" + text + "\x1b[?7h") // lines that are too long are cut
+	r.lines = strings.Count(text, "\n")
+	_, _ = io.WriteString(r.out, b.String()) // a terminal that is gone does not stop the run
+}
+
+// topOf is text if it has at most n lines, else its beginning, and a line that says how much
+// is left out. What has left a screen at its top cannot be written over.
+func topOf(text string, n int) string {
+	lines := strings.SplitAfter(text, "\n")
+	lines = lines[:len(lines)-1] // what is behind the last one
+	if len(lines) <= n {
+		return text
 	}
-	r.lines = bytes.Count(b.Bytes()[before:], []byte{'\n'})
-	_, _ = r.out.Write(b.Bytes()) // a terminal that is gone does not stop the run
+	n = max(n-1, 0)
+	return strings.Join(lines[:n], "") + fmt.Sprintf("… %d more\n", len(lines)-n)
 }
 
 // table is a line for each participant.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,6 +31,26 @@ func TestReadersAndWritersUnderFire(t *testing.T) {
 	}
 }
 
+// A participant that ends though nobody told it to ends the run, with the reason once.
+func TestAParticipantIsKilledFromOutside(t *testing.T) {
+	b := start(t, nil, "rw", "--readers", "1", "--writers", "0", "--duration", "1h")
+	var children []string
+	shmtest.Eventually(t, "it runs", func() bool {
+		children = childrenOf(t, b.cmd.Process.Pid)
+		return len(children) == 1
+	})
+	pid, err := strconv.Atoi(children[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if code := b.wait(); code != exitFailed || strings.Count(b.errs.String(), "reader 0 ended early") != 1 {
+		t.Errorf("exit code %d\n%s", code, b.errs.String())
+	}
+}
+
 func TestInterruptedReadersAndWritersAllEnd(t *testing.T) {
 	b := start(t, nil, "rw", "--readers", "1", "--writers", "1", "--duration", "1h")
 	var children []string
@@ -42,6 +63,42 @@ func TestInterruptedReadersAndWritersAllEnd(t *testing.T) {
 	for _, pid := range children {
 		if _, err := os.Stat("/proc/" + pid); err == nil {
 			t.Errorf("process %s is left", pid)
+		}
+	}
+}
+
+// On a terminal there is a table from the beginning, written over and over.
+func TestReadersAndWritersAreShownLive(t *testing.T) {
+	terminal := func(any) bool { return true }
+	r := runApp(t, &app{isTerminal: terminal}, "rw", "--readers", "30", "--writers", "1", "--duration", "1s")
+	if tables := strings.Count(r.out, "PARTICIPANT"); r.code != exitDone || tables < 2 {
+		t.Fatalf("exit code %d, %d tables\n%s%s", r.code, tables, r.out, r.err)
+	}
+	// Where the size of the terminal is not known it is as small as they were.
+	const back = "\x1b[23A\x1b[J"
+	if n := strings.Count(r.out, back); n != strings.Count(r.out, "PARTICIPANT")-1 || strings.Count(r.out, "… 10 more\n") != n {
+		t.Errorf("%d are written over\n%s", n, r.out)
+	}
+	dumb := func(name string) string { return map[string]string{"TERM": "dumb"}[name] }
+	r = runApp(t, &app{isTerminal: terminal, getenv: dumb}, "rw", "--readers", "1", "--writers", "1", "--duration", "500ms")
+	if tables := strings.Count(r.out, "PARTICIPANT"); tables != 1 || strings.Contains(r.out, "\x1b") {
+		t.Errorf("%d tables on a dumb terminal\n%s", tables, r.out)
+	}
+}
+
+func TestTheTopOfAText(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		n    int
+		want string
+	}{
+		{"a\nb\n", 3, "a\nb\n"},
+		{"a\nb\n", 2, "a\nb\n"},
+		{"a\nb\nc\n", 2, "a\n… 2 more\n"},
+		{"a\nb\n", 0, "… 2 more\n"},
+	} {
+		if got := topOf(c.text, c.n); got != c.want {
+			t.Errorf("%d lines of %q: %q", c.n, c.text, got)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 func newSemOpCommand(a *app) *cobra.Command {
 	var wait waitFlags
-	var undo bool
+	var undo, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "op ADDRESS INDEX:DELTA… [flags]",
 		Short: "Change semaphores in one atomic step",
@@ -33,43 +33,63 @@ were.`,
 		ValidArgsFunction: completeOne[kind.Semaphores](a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var ops []sysv.Op
+			done := semOpsJSON{Undo: undo}
 			for _, text := range args[1:] {
-				op, err := parseSemOp(text)
+				o, err := parseSemOp(text)
 				if err != nil {
 					return err
 				}
+				op := sysv.Add(o.Index, o.Delta)
 				if undo {
 					op = op.Undo()
 				}
-				ops = append(ops, op)
+				ops, done.Ops = append(ops, op), append(done.Ops, o)
 			}
 			set, err := a.openSemaphores(args[0], "sem op")
 			if err != nil {
 				return err
 			}
-			return wait.do(cmd.Context(), set, strings.Join(args[1:], " "),
+			err = wait.do(cmd.Context(), set, strings.Join(args[1:], " "),
 				func(ctx context.Context) error { return set.Op(ctx, ops...) },
 				func() error { return set.TryOp(ops...) })
+			if err != nil || !asJSON {
+				return err
+			}
+			done.Address = set.String()
+			return a.printJSON(done)
 		},
 	}
 	cmd.Flags().BoolVar(&undo, "undo", false, "take the change back when this command ends")
 	wait.register(cmd)
+	jsonFlag(cmd, &asJSON, "print what was done as one JSON object")
 	return cmd
 }
 
+// semOpsJSON is a step that was done, for programs. The keys are stable.
+type semOpsJSON struct {
+	Address string      `json:"address"`
+	Ops     []semOpJSON `json:"ops"`
+	Undo    bool        `json:"undo"`
+}
+
+type semOpJSON struct {
+	Index int `json:"index"`
+	Delta int `json:"delta"`
+}
+
 // parseSemOp parses INDEX:DELTA.
-func parseSemOp(text string) (sysv.Op, error) {
+func parseSemOp(text string) (semOpJSON, error) {
 	left, right, ok := strings.Cut(text, ":")
 	index, ierr := strconv.ParseUint(left, 10, 16)
 	if !ok || ierr != nil {
-		return sysv.Op{}, usagef("%q is no INDEX:DELTA, such as 0:-1 or 2:+3", text)
+		return semOpJSON{}, usagef("%q is no INDEX:DELTA, such as 0:-1 or 2:+3", text)
 	}
 	delta, err := strconv.ParseInt(right, 10, 64)
 	switch {
 	case err != nil && !errors.Is(err, strconv.ErrRange):
-		return sysv.Op{}, usagef("%q is no INDEX:DELTA, such as 0:-1 or 2:+3", text)
+		return semOpJSON{}, usagef("%q is no INDEX:DELTA, such as 0:-1 or 2:+3", text)
 	case err != nil || delta < math.MinInt16 || delta > math.MaxInt16:
-		return sysv.Op{}, usagef("change %s of semaphore %d is outside %d to %d", right, index, math.MinInt16, math.MaxInt16)
+		return semOpJSON{}, usagef("change %s of semaphore %d is outside %d to %d", right, index, math.MinInt16, math.MaxInt16)
 	}
-	return sysv.Add(int(index), int(delta)), nil
+	return semOpJSON{int(index), int(delta)}, nil
 }

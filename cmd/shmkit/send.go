@@ -18,6 +18,7 @@ import (
 func newSendCommand(a *app) *cobra.Command {
 	var o streamFlags
 	var receivers int
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "send FILE ADDRESS [flags]",
 		Short: "Send a file through shared memory to recv",
@@ -56,15 +57,30 @@ right SHA-256 checksum. Several senders take turns.
 			}
 			w.Receivers = receivers
 			err = a.awaitReaders(cmd.Context(), w, receivers, "receiver", "shmkit recv "+addr.String())
+			sent := sentJSON{Address: addr.String(), File: args[0]}
 			if err == nil {
-				err = a.sendFile(cmd.Context(), w, src, info)
+				err = a.sendFile(cmd.Context(), w, src, info, &sent, asJSON)
 			}
-			return errors.Join(err, w.Close())
+			if err = errors.Join(err, w.Close()); err != nil || !asJSON {
+				return err
+			}
+			return a.printJSON(sent)
 		},
 	}
 	o.register(cmd)
 	cmd.Flags().IntVar(&receivers, "receivers", 1, "wait for `N` receivers before beginning")
+	jsonFlag(cmd, &asJSON, "print one JSON object at the end, and no text")
 	return cmd
+}
+
+// sentJSON is what was sent, for programs. The keys are stable.
+type sentJSON struct {
+	Address   string  `json:"address"`
+	File      string  `json:"file"` // as it was said; "-" is standard input
+	Bytes     int64   `json:"bytes"`
+	SHA256    string  `json:"sha256"`
+	Seconds   float64 `json:"seconds"`
+	Receivers int     `json:"receivers"` // that have all of it and found the checksum right
 }
 
 // openSource opens what is to be taken from a file; - is standard input, from which
@@ -104,7 +120,7 @@ type readCloser struct {
 	io.Closer
 }
 
-func (a *app) sendFile(ctx context.Context, w *stream.Writer, src io.Reader, info stream.FileInfo) error {
+func (a *app) sendFile(ctx context.Context, w *stream.Writer, src io.Reader, info stream.FileInfo, sent *sentJSON, asJSON bool) error {
 	bar := a.newProgress("sending", info.Size)
 	begin := time.Now()
 	done, err := w.SendFile(ctx, src, info, bar.set)
@@ -112,8 +128,12 @@ func (a *app) sendFile(ctx context.Context, w *stream.Writer, src io.Reader, inf
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.err, "sent %s in %s to %s, all verified: SHA-256 %x\n",
-		transferred(done.Bytes, time.Since(begin)), seconds(time.Since(begin)), count(done.Receivers, "receiver"), done.SHA256)
+	took := time.Since(begin)
+	sent.Bytes, sent.SHA256, sent.Seconds, sent.Receivers = done.Bytes, fmt.Sprintf("%x", done.SHA256), took.Seconds(), done.Receivers
+	if !asJSON {
+		fmt.Fprintf(a.err, "sent %s in %s to %s, all verified: SHA-256 %s\n",
+			transferred(sent.Bytes, took), seconds(took), count(sent.Receivers, "receiver"), sent.SHA256)
+	}
 	return nil
 }
 

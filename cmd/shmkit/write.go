@@ -14,6 +14,7 @@ import (
 func newWriteCommand(a *app) *cobra.Command {
 	var o streamFlags
 	var readers int
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "write ADDRESS [flags]",
 		Short: "Put lines into shared memory, for read to print",
@@ -49,24 +50,36 @@ there at the end does not take any more is not.
 			if err != nil {
 				return err
 			}
-			err = a.writeLines(cmd.Context(), w, readers, "shmkit read "+addr.String())
-			return errors.Join(err, w.Close())
+			done, err := a.writeLines(cmd.Context(), w, readers, "shmkit read "+addr.String())
+			if err = errors.Join(err, w.Close()); err != nil || !asJSON {
+				return err
+			}
+			return a.printJSON(writtenJSON{addr.String(), done.Lines, done.Bytes, done.Unread})
 		},
 	}
 	o.register(cmd)
 	cmd.Flags().IntVar(&readers, "readers", 1, "wait for `N` readers before the first line; 0: for none")
+	jsonFlag(cmd, &asJSON, "print one JSON object at the end")
 	return cmd
 }
 
-func (a *app) writeLines(ctx context.Context, w *stream.Writer, readers int, peer string) error {
+// writtenJSON is what was written, for programs. The keys are stable.
+type writtenJSON struct {
+	Address string `json:"address"`
+	Lines   int64  `json:"lines"`
+	Bytes   int64  `json:"bytes"`        // of the lines, a newline each included
+	Unread  int64  `json:"unread_lines"` // those that may not have been read: no reader was left for them
+}
+
+func (a *app) writeLines(ctx context.Context, w *stream.Writer, readers int, peer string) (stream.LinesWritten, error) {
 	if err := a.awaitReaders(ctx, w, readers, "reader", peer); err != nil {
-		return err
+		return stream.LinesWritten{}, err
 	}
 	done, err := w.WriteLines(ctx, &input{ctx, a.in})
 	if done.Unread > 0 {
 		fmt.Fprintf(a.err, "shmkit write: %d of %d lines may not have been read: there was no reader left for them\n", done.Unread, done.Lines)
 	}
-	return err
+	return done, err
 }
 
 // awaitReaders waits for n readers, and tells a person that it does: what they are

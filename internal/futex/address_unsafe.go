@@ -1,9 +1,10 @@
 package futex
 
 import (
-	"sync/atomic"
 	"unsafe"
+
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // address is where the word is, as a number to hash.
-func address(word *atomic.Uint32) uintptr { return uintptr(unsafe.Pointer(word)) }
+func address(word *words.Uint32) uintptr { return uintptr(unsafe.Pointer(word)) }

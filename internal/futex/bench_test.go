@@ -14,6 +14,7 @@ import (
 
 	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/internal/testenv"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 const tick = 50 * time.Millisecond
@@ -21,7 +22,7 @@ const tick = 50 * time.Millisecond
 // A way to hand a word back and forth.
 type way struct {
 	name  string
-	await func(word *atomic.Uint32, v uint32) // until the word is not v
+	await func(word *words.Uint32, v uint32) // until the word is not v
 
 	begin, end func()
 }
@@ -31,15 +32,15 @@ func nothing() {}
 // ways to sleep: the kernel's own, which all others are measured against, on a thread
 // of its own, and what this package makes of it.
 func ways(ctx context.Context) []way {
-	raw := func(word *atomic.Uint32, v uint32) {
+	raw := func(word *words.Uint32, v uint32) {
 		for word.Load() == v {
-			_ = sys.FutexWait(word, v, 0)
+			_ = sys.FutexWait(words.Atomic(word), v, 0)
 		}
 	}
 	return []way{
 		{"raw", raw, runtime.LockOSThread, runtime.UnlockOSThread},
 		{"rawUnlocked", raw, nothing, nothing},
-		{"turns", func(word *atomic.Uint32, v uint32) {
+		{"turns", func(word *words.Uint32, v uint32) {
 			if word.Load() != v {
 				return
 			}
@@ -49,7 +50,7 @@ func ways(ctx context.Context) []way {
 			}
 			w.Leave()
 		}, nothing, nothing},
-		{"turnsCancellable", func(word *atomic.Uint32, v uint32) {
+		{"turnsCancellable", func(word *words.Uint32, v uint32) {
 			if word.Load() != v {
 				return
 			}
@@ -59,7 +60,7 @@ func ways(ctx context.Context) []way {
 			}
 			w.Leave()
 		}, nothing, nothing},
-		{"wait", func(word *atomic.Uint32, v uint32) {
+		{"wait", func(word *words.Uint32, v uint32) {
 			for word.Load() == v {
 				_ = Wait(context.Background(), word, v, tick)
 			}

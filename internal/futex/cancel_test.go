@@ -14,6 +14,7 @@ import (
 
 	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/internal/testenv"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 func TestTheEndOfAContextEndsASleep(t *testing.T) {
@@ -84,7 +85,7 @@ func TestCancellingWakesNoStranger(t *testing.T) {
 		m := newMemory(t, 1)
 		stranger := start(func() error {
 			for {
-				if err := sys.FutexWait(m.word(0), 0, 0); err != syscall.EINTR {
+				if err := sys.FutexWait(words.Atomic(m.word(0)), 0, 0); err != syscall.EINTR {
 					return err
 				}
 			}
@@ -143,8 +144,12 @@ func TestAWakeUpIsNotTakenForTheCancellationBehindIt(t *testing.T) {
 	for range 300 {
 		ctx := &strange{Context: context.Background(), done: make(chan struct{})}
 		done := start(func() error { return Wait(ctx, word, 0, long) })
-		testenv.Eventually(t, "it sleeps", func() bool { return frontsAsleep() == 1 })
-		s := &slots[bits.TrailingZeros64(slotsTaken.Load())]
+		n := directSleepers // it may be between two sleeps just when one looks
+		testenv.Eventually(t, "it sleeps", func() bool {
+			n = bits.TrailingZeros64(slotsTaken.Load())
+			return frontsAsleep() == 1 && n < directSleepers
+		})
+		s := &slots[n]
 		ctx.over.Store(true) // nothing else comes of that
 		woken := wake(t, word, 1)
 		s.interrupt()
@@ -200,7 +205,7 @@ func TestCancelStorm(t *testing.T) {
 }
 
 // take takes a permit.
-func take(ctx context.Context, permits *atomic.Uint32) error {
+func take(ctx context.Context, permits *words.Uint32) error {
 	w := Enter(permits)
 	defer w.Leave()
 	for {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/shmkit/shmkit/internal/sys"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // A slot is what one direct sleeper needs.
@@ -27,7 +28,7 @@ type slot struct {
 }
 
 // sleep sleeps while the word is v, until the deadline or the end of ctx.
-func (s *slot) sleep(ctx context.Context, word *atomic.Uint32, v uint32, deadline int64) error {
+func (s *slot) sleep(ctx context.Context, word *words.Uint32, v uint32, deadline int64) error {
 	switch {
 	case ctx.Done() == nil:
 		return outcome(sleepPlainly(word, v, deadline))
@@ -45,7 +46,7 @@ func (s *slot) sleep(ctx context.Context, word *atomic.Uint32, v uint32, deadlin
 		// The shared word stands last because the kernel names the last of those
 		// woken: so a wake-up of the shared word is never mistaken for a cancellation.
 		s.list[0].Set(&s.stops, stops, true)
-		s.list[1].Set(word, v, false)
+		s.list[1].Set(words.Atomic(word), v, false)
 		n, err := sys.FutexWaitv(s.list[:], deadline)
 		switch {
 		case err == nil && n == 0, err == syscall.EAGAIN && s.stops.Load() != stops, err == syscall.EINTR:
@@ -57,9 +58,9 @@ func (s *slot) sleep(ctx context.Context, word *atomic.Uint32, v uint32, deadlin
 
 // sleepPlainly sleeps on the word alone, and returns the errno. After an interruption it
 // sleeps on until the same deadline.
-func sleepPlainly(word *atomic.Uint32, v uint32, deadline int64) error {
+func sleepPlainly(word *words.Uint32, v uint32, deadline int64) error {
 	for {
-		if err := sys.FutexWaitUntil(word, v, false, deadline); err != syscall.EINTR {
+		if err := sys.FutexWaitUntil(words.Atomic(word), v, false, deadline); err != syscall.EINTR {
 			return err
 		}
 	}
@@ -71,7 +72,7 @@ const pollEvery = 10 * time.Millisecond
 
 // sleepPolling looks at the context now and then: cancelling is late by up to
 // pollEvery, and wakes nobody.
-func sleepPolling(ctx context.Context, word *atomic.Uint32, v uint32, deadline int64) error {
+func sleepPolling(ctx context.Context, word *words.Uint32, v uint32, deadline int64) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -5,11 +5,11 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/shmkit/shmkit/internal/testenv"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // long is a bound that no test lives to see.
@@ -58,7 +58,7 @@ func frontsAsleep() int {
 }
 
 // awaitTurn does what a lock's waiter does: it waits until the word is not v.
-func awaitTurn(ctx context.Context, word *atomic.Uint32, v uint32, bound time.Duration) error {
+func awaitTurn(ctx context.Context, word *words.Uint32, v uint32, bound time.Duration) error {
 	w := Enter(word)
 	defer w.Leave()
 	for word.Load() == v {
@@ -70,7 +70,7 @@ func awaitTurn(ctx context.Context, word *atomic.Uint32, v uint32, bound time.Du
 }
 
 // awaitChange is the same with Wait.
-func awaitChange(ctx context.Context, word *atomic.Uint32, v uint32, bound time.Duration) error {
+func awaitChange(ctx context.Context, word *words.Uint32, v uint32, bound time.Duration) error {
 	for word.Load() == v {
 		if err := Wait(ctx, word, v, bound); err != nil {
 			return err
@@ -82,7 +82,7 @@ func awaitChange(ctx context.Context, word *atomic.Uint32, v uint32, bound time.
 // awaits are both kinds of waiting.
 var awaits = []struct {
 	name  string
-	await func(ctx context.Context, word *atomic.Uint32, v uint32, bound time.Duration) error
+	await func(ctx context.Context, word *words.Uint32, v uint32, bound time.Duration) error
 }{{"turns", awaitTurn}, {"wait", awaitChange}}
 
 // start runs f and returns where its error will be.
@@ -106,7 +106,7 @@ func ended(t testing.TB, what string, done <-chan error) error {
 	}
 }
 
-func wake(t testing.TB, word *atomic.Uint32, n int) int {
+func wake(t testing.TB, word *words.Uint32, n int) int {
 	t.Helper()
 	woken, err := Wake(word, n)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/shmkit/shmkit/internal/sys"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // pollerFronts is how many fronts one poller sleeps for: as many words as the kernel
@@ -122,7 +123,7 @@ func (p *poller) sweep(woken int) stock {
 			s.first = w.deadline
 		}
 		keep = append(keep, w)
-		p.list[len(keep)].Set(w.word, w.v, false)
+		p.list[len(keep)].Set(words.Atomic(w.word), w.v, false)
 	}
 	s.called, s.fronts = len(p.fronts)-len(keep), len(keep)
 	clear(p.fronts[len(keep):])
@@ -153,7 +154,7 @@ func (w *Waiter) over(woken bool, t int64) (bool, error) {
 
 // load reads a word of memory that may not be there any more. The goroutine must have
 // called debug.SetPanicOnFault.
-func load(word *atomic.Uint32) (v uint32, err error) {
+func load(word *words.Uint32) (v uint32, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			fault, ok := r.(interface{ Addr() uintptr })

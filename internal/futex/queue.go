@@ -2,14 +2,15 @@ package futex
 
 import (
 	"sync"
-	"sync/atomic"
+
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // A key says what the waiters of one queue have in common. Those who take turns at a
 // word share a queue, whatever value each saw last. Those who wait for a change share
 // one with whoever saw the same value, so that all in it wait for the same thing.
 type key struct {
-	word  *atomic.Uint32
+	word  *words.Uint32
 	v     uint32 // 0 for turns
 	turns bool
 }
@@ -37,7 +38,7 @@ type shard struct {
 
 var shards [256]shard
 
-func shardOf(word *atomic.Uint32) *shard {
+func shardOf(word *words.Uint32) *shard {
 	return &shards[spread(address(word))%uint64(len(shards))]
 }
 

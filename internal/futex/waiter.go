@@ -6,12 +6,14 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // A Waiter is a place in the queue of a word, from Enter to Leave. It belongs to one
 // goroutine.
 type Waiter struct {
-	word  *atomic.Uint32
+	word  *words.Uint32
 	shard *shard
 
 	// The place in the queue. Protected by shard.mu.
@@ -42,9 +44,9 @@ var waiters = sync.Pool{New: func() any { return &Waiter{called: make(chan struc
 // want Wait.
 //
 // The word's memory stays mapped until Leave.
-func Enter(word *atomic.Uint32) *Waiter { return enter(word, key{word: word, turns: true}) }
+func Enter(word *words.Uint32) *Waiter { return enter(word, key{word: word, turns: true}) }
 
-func enter(word *atomic.Uint32, k key) *Waiter {
+func enter(word *words.Uint32, k key) *Waiter {
 	w := waiters.Get().(*Waiter)
 	w.word, w.shard = word, shardOf(word)
 	w.recalled.Store(false)

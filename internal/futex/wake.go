@@ -2,9 +2,9 @@ package futex
 
 import (
 	"math"
-	"sync/atomic"
 
 	"github.com/shmkit/shmkit/internal/sys"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // All is the n of Wake that wakes everybody.
@@ -14,8 +14,8 @@ const All = math.MaxInt32
 // and returns how many: one of each process at most in each queue, who then calls the
 // next of its own. Change the word first: who goes to sleep meanwhile is not woken but
 // sees the change.
-func Wake(word *atomic.Uint32, n int) (woken int, err error) {
-	woken, err = sys.FutexWake(word, n)
+func Wake(word *words.Uint32, n int) (woken int, err error) {
+	woken, err = sys.FutexWake(words.Atomic(word), n)
 	if err != nil {
 		err = &Error{Op: "wake", Err: err}
 	}
@@ -27,7 +27,7 @@ func Wake(word *atomic.Uint32, n int) (woken int, err error) {
 // in the word, as that a handle is being closed. Strangers who sleep on the word are woken
 // in vain. Who is on the way into the kernel at that moment may miss it, until its bound:
 // repeat it until all have left.
-func Recall(word *atomic.Uint32) error {
+func Recall(word *words.Uint32) error {
 	s := shardOf(word)
 	s.mu.Lock()
 	for q := s.queues; q != nil; q = q.next {

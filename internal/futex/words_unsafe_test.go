@@ -3,13 +3,13 @@ package futex
 import (
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"unsafe"
 
 	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/internal/testenv"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // A memory is shared memory with words in it, far enough from each other.
@@ -64,8 +64,8 @@ func mapMemory(path string) (*memory, error) {
 	return &memory{path, addr, int(info.Size())}, nil
 }
 
-func (m *memory) word(n int) *atomic.Uint32 {
-	return (*atomic.Uint32)(unsafe.Pointer(unsafe.SliceData(sys.Bytes(m.addr+uintptr(n*wordSpace), 4))))
+func (m *memory) word(n int) *words.Uint32 {
+	return (*words.Uint32)(unsafe.Pointer(unsafe.SliceData(sys.Bytes(m.addr+uintptr(n*wordSpace), 4))))
 }
 
 // truncate takes the memory away.
@@ -77,6 +77,6 @@ func (m *memory) truncate(t testing.TB) {
 }
 
 // misaligned is a word as no caller should ask for.
-func (m *memory) misaligned() *atomic.Uint32 {
-	return (*atomic.Uint32)(unsafe.Add(unsafe.Pointer(m.word(0)), 2))
+func (m *memory) misaligned() *words.Uint32 {
+	return (*words.Uint32)(unsafe.Add(unsafe.Pointer(m.word(0)), 2))
 }

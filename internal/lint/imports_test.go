@@ -47,11 +47,11 @@ type layer struct {
 // upwards.
 var layers = []layer{
 	{pkg: "internal/sys"},
-	{pkg: "internal/futex", may: []string{"internal/sys"}},
+	{pkg: "internal/words"},
+	{pkg: "internal/futex", may: []string{"internal/sys", "internal/words"}},
 	{pkg: "internal/vm", may: []string{"internal/sys"}},
 	// The model makes no call. Its tests ask the kernel.
 	{pkg: "internal/model", tests: []string{"internal/sys", "sysv"}},
-	{pkg: "internal/words"},
 	// A mapping comes from somewhere: the tests take System V segments.
 	{pkg: ".", may: []string{"internal/sys", "internal/vm", "internal/words"}, tests: []string{"sysv", "internal/fdmap"}},
 	{pkg: "sysv", may: []string{".", "internal/sys", "internal/vm"}},
@@ -59,10 +59,10 @@ var layers = []layer{
 	{pkg: "filemap", may: []string{".", "internal/fdmap", "internal/sys"}},
 	{pkg: "posixshm", may: []string{".", "internal/fdmap", "internal/sys"}},
 	{pkg: "memfd", may: []string{".", "internal/fdmap", "internal/sys"}},
-	{pkg: "internal/object", may: []string{".", "internal/fdmap", "internal/sys"}},
-	{pkg: "pshared", may: []string{".", "internal/object", "internal/futex", "internal/race"}, tests: []string{"internal/sys", "sysv"}},
+	{pkg: "internal/object", may: []string{".", "internal/fdmap", "internal/sys", "internal/words"}},
+	{pkg: "pshared", may: []string{".", "internal/object", "internal/futex", "internal/race", "internal/words"}, tests: []string{"internal/sys", "sysv"}},
 	{pkg: "internal/race"},
-	{pkg: "internal/stream", may: []string{".", "sysv", "internal/fdmap", "internal/sys", "internal/vm"}},
+	{pkg: "internal/stream", may: []string{".", "sysv", "internal/fdmap", "internal/sys", "internal/vm", "internal/words"}},
 	{pkg: "internal/address"},
 	{pkg: "internal/kind", may: []string{".", "sysv", "filemap", "pshared", "internal/address", "internal/stream"}},
 	{pkg: "internal/kind/lockkind", may: []string{"pshared", "internal/address", "internal/kind"}},

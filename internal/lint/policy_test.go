@@ -28,6 +28,7 @@ var policies = map[string]rule{
 	"no words of one workplace":       noWordsOfOneWorkplace,
 	"ci skips nothing":                ciSkipsNothing,
 	"killed tests leave nothing":      systemVTestsHaveOwnIPC,
+	"shared words may fault":          sharedWordsMayFault,
 }
 
 func TestPolicies(t *testing.T) {

@@ -2,7 +2,8 @@ package object
 
 import (
 	"structs"
-	"sync/atomic"
+
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // Layout of an object; docs/abi/object.md.
@@ -71,40 +72,40 @@ func (k Kind) String() string {
 // header is the first page.
 type header struct {
 	_           structs.HostLayout
-	magic       atomic.Uint64
-	major       atomic.Uint32
-	minor       atomic.Uint32
-	ready       atomic.Uint32
-	kind        atomic.Uint32
-	size        atomic.Uint64
+	magic       words.Uint64
+	major       words.Uint32
+	minor       words.Uint32
+	ready       words.Uint32
+	kind        words.Uint32
+	size        words.Uint64
 	id          [16]byte
-	created     atomic.Int64
+	created     words.Int64
 	boot        [16]byte
-	flags       atomic.Uint32
-	members     atomic.Uint32
-	stride      atomic.Uint32
+	flags       words.Uint32
+	members     words.Uint32
+	stride      words.Uint32
 	_           uint32
-	body        atomic.Uint64
-	bodySize    atomic.Uint64
-	fingerprint atomic.Uint64
+	body        words.Uint64
+	bodySize    words.Uint64
+	fingerprint words.Uint64
 	_           [16]byte
-	config      [16]atomic.Uint64
+	config      [16]words.Uint64
 	typeName    [typeName]byte
-	highest     atomic.Uint32
+	highest     words.Uint32
 	_           [60]byte
 }
 
 // record is the common part of a member's record.
 type record struct {
 	_       structs.HostLayout
-	ident   atomic.Uint32
-	pid     atomic.Uint32
-	start   atomic.Uint64
-	pidns   atomic.Uint64
-	joined  atomic.Int64
-	uid     atomic.Uint32
-	waiting atomic.Uint32
-	command [2]atomic.Uint64
+	ident   words.Uint32
+	pid     words.Uint32
+	start   words.Uint64
+	pidns   words.Uint64
+	joined  words.Int64
+	uid     words.Uint32
+	waiting words.Uint32
+	command [2]words.Uint64
 	_       [8]byte
 }
 

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/sys"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // An event is a futex word that is odd when somebody may sleep on it;
@@ -17,7 +17,7 @@ import (
 // announce says that what an event stands for has come about, and reports whether
 // somebody waited. If another one changes the word meanwhile that is as good: it woke
 // who slept, or has marked the word and not looked yet.
-func announce(word *atomic.Uint32) bool {
+func announce(word *words.Uint32) bool {
 	v := word.Load()
 	if !word.CompareAndSwap(v, (v|1)+1) || v&1 == 0 {
 		return false
@@ -27,13 +27,13 @@ func announce(word *atomic.Uint32) bool {
 }
 
 // wakeAll wakes who sleeps on a word. Memory that is not there has no sleepers.
-func wakeAll(word *atomic.Uint32) {
+func wakeAll(word *words.Uint32) {
 	const all = 1<<31 - 1
-	_, _ = sys.FutexWake(word, all)
+	_, _ = sys.FutexWake(words.Atomic(word), all)
 }
 
 // await waits until something is there that is announced at word.
-func (g *fileGround) await(ctx context.Context, word *atomic.Uint32, there func() (bool, error)) error {
+func (g *fileGround) await(ctx context.Context, word *words.Uint32, there func() (bool, error)) error {
 	defer onDone(ctx, func() {
 		word.Add(2) // whatever it is, it is another value
 		wakeAll(word)
@@ -60,7 +60,7 @@ func (g *fileGround) await(ctx context.Context, word *atomic.Uint32, there func(
 }
 
 // wordOf is where the one sleeps that a bell is for.
-func (g *fileGround) wordOf(b bell) *atomic.Uint32 {
+func (g *fileGround) wordOf(b bell) *words.Uint32 {
 	if b == spaceBell {
 		return &g.m.h.waiting
 	}
@@ -89,8 +89,8 @@ func (g *fileGround) rouse(bells []bell) error {
 
 // futex sleeps while word is v, no longer than a tick. After a whole tick it looks
 // whether others can still find the stream, and whether all of it is there.
-func (g *fileGround) futex(word *atomic.Uint32, v uint32) error {
-	switch err := sys.FutexWait(word, v, tick); {
+func (g *fileGround) futex(word *words.Uint32, v uint32) error {
+	switch err := sys.FutexWait(words.Atomic(word), v, tick); {
 	case err == nil, errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):
 		return nil
 	case errors.Is(err, syscall.ETIMEDOUT):

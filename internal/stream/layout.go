@@ -2,7 +2,8 @@ package stream
 
 import (
 	"structs"
-	"sync/atomic"
+
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // Layout of the memory; docs/abi/stream.md, and stream-file.md for what only a file has.
@@ -32,42 +33,42 @@ const (
 // header is the first page of the memory.
 type header struct {
 	_        structs.HostLayout
-	magic    atomic.Uint64
-	version  atomic.Uint32
-	content  atomic.Uint32
-	capacity atomic.Uint64
-	semID    atomic.Uint32
-	slots    atomic.Uint32
+	magic    words.Uint64
+	version  words.Uint32
+	content  words.Uint32
+	capacity words.Uint64
+	semID    words.Uint32
+	slots    words.Uint32
 	_        [32]byte
 
-	tail atomic.Uint64
+	tail words.Uint64
 	_    [56]byte
 
-	limit atomic.Uint64
+	limit words.Uint64
 	_     [56]byte
 
-	joined atomic.Uint64
+	joined words.Uint64
 	_      [56]byte
 
-	need    atomic.Uint64
-	waiting atomic.Uint32
+	need    words.Uint64
+	waiting words.Uint32
 	_       [52]byte
 
-	verified atomic.Uint64
+	verified words.Uint64
 	_        [56]byte
 
-	highest atomic.Uint32
+	highest words.Uint32
 	_       [60]byte
 
 	// Of a file only, events.
-	turns atomic.Uint32
+	turns words.Uint32
 	_     [60]byte
 
-	arrivals atomic.Uint32
+	arrivals words.Uint32
 	_        [60]byte
 
-	passed atomic.Uint64
-	since  atomic.Uint64
+	passed words.Uint64
+	since  words.Uint64
 	_      [48]byte
 }
 
@@ -91,9 +92,9 @@ func (h *header) keep(s *slot) {
 // slot is what one reader says of itself.
 type slot struct {
 	_        structs.HostLayout
-	cursor   atomic.Uint64 // everything before it may be overwritten
-	start    atomic.Uint64 // where the reader began
-	sleeping atomic.Uint32
+	cursor   words.Uint64 // everything before it may be overwritten
+	start    words.Uint64 // where the reader began
+	sleeping words.Uint32
 	_        [44]byte
 }
 

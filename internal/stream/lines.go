@@ -18,6 +18,7 @@ const batchSize = 256 << 10
 // LinesWritten is what WriteLines did.
 type LinesWritten struct {
 	Lines  int64
+	Bytes  int64 // of the lines, a newline each included
 	Unread int64 // of those, which no reader has read, and none is left that could
 }
 
@@ -46,6 +47,7 @@ func (w *Writer) WriteLines(ctx context.Context, in io.Reader) (done LinesWritte
 		case b := <-batches:
 			n, err := w.writeBatch(ctx, b, &open)
 			done.Lines += int64(n)
+			done.Bytes += b.size(n)
 			if n > 0 && err == nil {
 				var unread int64
 				unread, err = w.settleIfNeeded(ctx, &open)
@@ -94,6 +96,14 @@ type batch struct {
 	data []byte
 	ends []int // where in data each line ends
 	err  error // of the input, after these lines
+}
+
+// size is how many bytes the first n lines have as they are printed.
+func (b *batch) size(n int) int64 {
+	if n == 0 {
+		return 0
+	}
+	return int64(b.ends[n-1] + n) // data is without newlines
 }
 
 // scan cuts in into lines and hands them over as they come: it waits for the

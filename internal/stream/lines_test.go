@@ -241,7 +241,7 @@ func TestErrorOfTheInputComesAfterItsLines(t *testing.T) {
 		r, w := openReader(t, key, linesSmall), openWriter(t, key, linesSmall)
 		broken := errors.New("the disk is on fire")
 		in := io.MultiReader(strings.NewReader("one\ntwo\n"), iotest.ErrReader(broken))
-		if done, err := w.WriteLines(failsafe(t), in); !errors.Is(err, broken) || done.Lines != 2 {
+		if done, err := w.WriteLines(failsafe(t), in); !errors.Is(err, broken) || done.Lines != 2 || done.Bytes != 8 {
 			t.Errorf("%+v, %v", done, err)
 		}
 		closeMember(t, w)

@@ -2,8 +2,11 @@
 // stands behind, which anybody may cut off at any moment.
 //
 // sync/atomic would do, but for programs built with -race: there it calls C, and a fault
-// in C ends the program, whatever Guard and debug.SetPanicOnFault say. For the race
-// detector nothing is lost, because it takes no notice of memory that is not Go's.
+// in C ends the program, whatever Guard and debug.SetPanicOnFault say. (It touches the word
+// once before, in Go; memory that is cut off between the two is not helped by that.) For the
+// race detector nothing is lost, because it takes no notice of memory that is not Go's.
+//
+// Structs in shared memory are made of the types; the functions are for words at any address.
 //
 // Every operation is sequentially consistent. Words are aligned to their size; else the
 // hardware may fault, or tear them.

@@ -108,19 +108,22 @@ func (k Locks) Create(a address.Address, o kind.Options) (kind.Object, bool, err
 
 // Recover implements kind.Recoverer.
 func (Locks) Recover(ctx context.Context, a address.Address, reset bool) (done []string, err error) {
-	m, err := pshared.OpenMutex(name(a), &pshared.Options{Existing: true})
+	swept, err := pshared.Sweep("lock", name(a), "")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, kind.Missing(a, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, m.Close()) }()
-	swept, err := m.Sweep()
-	if err != nil {
-		return nil, err
-	}
 	done = sweptText(swept)
+	m, err := pshared.OpenMutex(name(a), &pshared.Options{Existing: true})
+	if errors.Is(err, fs.ErrNotExist) { // nobody has it open, and it was in order: it is gone
+		return done, nil
+	}
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
 	held, err := m.TryLock()
 	lost := errors.Is(err, pshared.ErrNotRecoverable) || errors.Is(err, pshared.ErrCorrupt)
 	switch {
