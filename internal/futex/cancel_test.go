@@ -287,3 +287,41 @@ func TestRecallBringsAllBack(t *testing.T) {
 		}
 	})
 }
+
+// Who is parked comes back also when the one in front sleeps on.
+func TestRecallBringsThoseBackWhoAreParked(t *testing.T) {
+	forEachWay(t, func(t *testing.T) {
+		m := newMemory(t, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		front := start(func() error {
+			w := Enter(m.word(0))
+			defer w.Leave()
+			for {
+				if err := w.Sleep(ctx, 0, long); err != nil {
+					return err
+				}
+			}
+		})
+		testenv.Eventually(t, "one is in front", func() bool { return waiting() == 1 && frontsAsleep() == 1 })
+		behind := start(func() error {
+			w := Enter(m.word(0))
+			defer w.Leave()
+			err := w.Sleep(ctx, 0, long)
+			if err == nil && w.First() {
+				err = errors.New("it was called in its turn")
+			}
+			return err
+		})
+		testenv.Eventually(t, "the other is parked", func() bool { return parked() == 1 })
+		if err := Recall(m.word(0)); err != nil {
+			t.Fatal(err)
+		}
+		if err := ended(t, "the one that was parked", behind); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if err := ended(t, "the one in front", front); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}

@@ -85,6 +85,23 @@ func TestAWordThatIsNotTheValueIsNotSleptOn(t *testing.T) {
 	})
 }
 
+// Also while somebody else sleeps on the value that it has.
+func TestWhoSawAnotherValueIsNotBehindThoseWhoSawThisOne(t *testing.T) {
+	forEachWay(t, func(t *testing.T) {
+		m := newMemory(t, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		sleeper := start(func() error { return Wait(ctx, m.word(0), 0, long) })
+		testenv.Eventually(t, "one sleeps", func() bool { return waiting() == 1 && frontsAsleep() == 1 })
+		if err := ended(t, "a sleep on a value that isn't", start(func() error { return Wait(ctx, m.word(0), 1, long) })); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if err := ended(t, "the sleeper", sleeper); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
 // Turns come in the order of Enter, and a waiter that looks in vain keeps its place.
 func TestTurnsComeInOrder(t *testing.T) {
 	forEachWay(t, func(t *testing.T) {

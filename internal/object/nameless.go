@@ -179,6 +179,7 @@ func (o *Object) makeIn(s shape, c *Config) error {
 			return err
 		}
 	}
+	point("make:initialised")
 	if err := o.format(c); err != nil {
 		return err
 	}

@@ -2,12 +2,14 @@ package object
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/fdmap"
@@ -118,6 +120,62 @@ func TestMemoryThatWasThereBecomesAnObject(t *testing.T) {
 	}
 }
 
+// What a maker left that died is begun anew, whatever stands in it.
+func TestMemoryHalfMadeIsBegunAnew(t *testing.T) {
+	for name, word := range map[string]uint64{"at its beginning": making, "before it was ready": magic} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			m, companion, err := memoryIn(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			defer companion.Close()
+			debris := bytes.Repeat([]byte{0xff}, m.Len())
+			binary.NativeEndian.PutUint64(debris, word)
+			clear(debris[16:20]) // ready
+			if _, err := m.WriteAt(debris, 0); err != nil {
+				t.Fatal(err)
+			}
+			o := mustBeInMemory(t, dir, recovering())
+			if b := o.Body(); b[0] != 42 || !zero(b[1:]) || o.Highest() != 1 || !zero(o.Part(1)) {
+				t.Errorf("body %x, %d slots in use, part %x", b, o.Highest(), o.Part(1))
+			}
+		})
+	}
+}
+
+// One makes it, and others wait until it is made.
+func TestOneMakesAnObjectInMemory(t *testing.T) {
+	dir := t.TempDir()
+	was, patience := point, joinPatience
+	t.Cleanup(func() { point, joinPatience = was, patience })
+	joinPatience = 20 * time.Millisecond
+	met := false
+	point = func(name string) {
+		if name != "make:begun" || met {
+			return
+		}
+		met = true
+		if _, _, err := inMemory(dir, recovering()); !errors.Is(err, ErrBusy) {
+			t.Errorf("another maker at the same time: %v", err)
+		}
+	}
+	if mustBeInMemory(t, dir, recovering()); !met {
+		t.Error("nobody made it")
+	}
+}
+
+// A header that says more than there is memory is not believed.
+func TestAnObjectLargerThanItsMemoryIsCorrupt(t *testing.T) {
+	dir := t.TempDir()
+	o := mustBeInMemory(t, dir, recovering())
+	o.h.size.Store(1 << 30)
+	if _, _, err := inMemory(dir, recovering()); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestMemoryOfSomebodyElseIsRefusedAndLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	m, companion, err := memoryIn(dir)
@@ -195,6 +253,9 @@ func TestObjectInAMemfd(t *testing.T) {
 	}
 	if err := f.Truncate(0); err == nil {
 		t.Error("its size can be changed")
+	}
+	if err := sys.AddSeals(int(f.Fd()), sys.F_SEAL_FUTURE_WRITE); !errors.Is(err, syscall.EPERM) {
+		t.Errorf("another seal: %v", err)
 	}
 }
 
