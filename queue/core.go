@@ -23,8 +23,9 @@ type core struct {
 	part  *part  // this member's
 	me    uint32
 
-	holds  atomic.Int64 // items and loans that this member holds; from shutOff on no new one
-	looked atomic.Int64 // when this handle last looked for the dead, by its own clock
+	holds  atomic.Int64    // items and loans that this member holds; from shutOff on no new one
+	mine   []atomic.Uint32 // a bit for each cell: it is one of them
+	looked atomic.Int64    // when this handle last looked for the dead, by its own clock
 	spin   futex.Spinner
 }
 
@@ -132,24 +133,35 @@ func (c *core) wake(due wakes) {
 	}
 }
 
-// hold enters that this member holds one more. The mutex is held, and nothing is changed yet.
-func (c *core) hold() error {
+// hold enters that this member is about to have cell i. The mutex is held, and nothing is changed
+// yet.
+func (c *core) hold(i uint32) error {
 	for {
 		v := c.holds.Load()
 		if v >= shutOff {
 			return errShut
 		}
 		if c.holds.CompareAndSwap(v, v+1) {
+			c.mine[i/32].Or(1 << (i % 32))
 			c.part.count.Add(1)
 			return nil
 		}
 	}
 }
 
-// letGo enters that it holds one less. The cell is another's or nobody's by now.
-func (c *core) letGo() {
+// letGo enters that it has it no more. The cell is another's or nobody's by now.
+func (c *core) letGo(i uint32) {
 	c.part.count.Add(^uint32(0))
-	c.holds.Add(-1)
+	c.forget(i)
+}
+
+// forget is letGo in this process only, for what could not be given back: whoever closes the
+// handle is not to be told that it is held.
+func (c *core) forget(i uint32) {
+	bit := uint32(1) << (i % 32)
+	if c.mine[i/32].And(^bit)&bit != 0 {
+		c.holds.Add(-1)
+	}
 }
 
 // tick is how often a handle that is busy looks for the dead.

@@ -90,11 +90,3 @@ func (s *search[W]) stuck() (n int) {
 	}
 	return n
 }
-
-// way returns the states that lead to what fault is about, the shortest way.
-func (s *search[W]) way() (states []W) {
-	for id := s.at; id >= 0; id = s.from[id] {
-		states = append([]W{s.order[id]}, states...)
-	}
-	return states
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 
 	"github.com/shmkit/shmkit"
 )
@@ -27,7 +26,8 @@ func (h *held) Deliveries() int { return int(deliveriesOf(h.state)) }
 func (h *held) Sequence() uint64 { return h.sequence }
 
 // Done says that the item is done with: it is gone, and what Data returned must not be used
-// any more. ErrNotHeld: it was given back already.
+// any more. ErrNotHeld: it was given back already. With any error, here and of Retry but for
+// ErrFull, it is not held any more: if memory that was spoilt is to blame, it may come back.
 func (h *held) Done() error {
 	return h.end("finish", func() (wakes, error) { return h.c.finish(h.cell), nil })
 }
@@ -62,7 +62,9 @@ func (h *held) end(op string, step func() (wakes, error)) error {
 		}
 		return step()
 	})
-	runtime.KeepAlive(h)
+	if err != nil && err != ErrFull && err != ErrNotHeld { // the memory is spoilt, or gone
+		h.c.forget(h.cell)
+	}
 	return h.c.fail(op, err)
 }
 
@@ -102,7 +104,11 @@ func (h *held) pushFilled(length int, fill func()) error {
 		return errors.Join(h.c.fail("push", fault), h.drop())
 	}
 	point("push:written")
-	return h.push(length)
+	err := h.push(length)
+	if err != nil { // nobody else knows of the loan
+		h.c.forget(h.cell)
+	}
+	return err
 }
 
 // room returns how many bytes there are for the item, 0 if nothing is held.

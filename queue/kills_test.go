@@ -16,7 +16,7 @@ func randomKills() int {
 	case testing.Short():
 		return 30
 	}
-	return 200
+	return 100
 }
 
 // Workers that push and pop are killed at random moments. Put together, each item that was pushed

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"reflect"
+	"sync/atomic"
 
 	"github.com/shmkit/shmkit/internal/object"
 	"github.com/shmkit/shmkit/pshared"
@@ -128,6 +129,7 @@ func open(name string, t reflect.Type, room uint64, o *Options) (*core, error) {
 		return fail(errors.Join(err, obj.Close()))
 	}
 	c := &core{geometry: g, o: obj, w: wordsAt(obj.Body()), body: obj.Body(), part: partAt(obj.Part(obj.Slot()))}
+	c.mine = make([]atomic.Uint32, g.cells()/32+1)
 	c.part.generation.Store(obj.Generation())
 	if c.house, err = pshared.Lodge(obj, 0, lodger{c}); err != nil {
 		return fail(err)

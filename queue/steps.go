@@ -40,7 +40,7 @@ func (c *core) reserve() (i uint32, err error) {
 	if !ok {
 		return 0, errLists
 	}
-	if err := c.hold(); err != nil {
+	if err := c.hold(i); err != nil {
 		return 0, err
 	}
 	point("reserve:counted")
@@ -77,7 +77,7 @@ func (c *core) settle(l list, i uint32) (due wakes, err error) {
 		err = c.repair(false) // which lists it
 	}
 	point("settle:listed")
-	c.letGo()
+	c.letGo(i)
 	point("settle:counted")
 	if err != nil {
 		return 0, err
@@ -107,7 +107,7 @@ func (c *core) claim(l list, as uint64) (it held, err error) {
 	if as == claimed {
 		n = min(n+1, maxDeliveries)
 	}
-	if err := c.hold(); err != nil {
+	if err := c.hold(i); err != nil {
 		return held{}, err
 	}
 	point("claim:counted")
@@ -132,7 +132,7 @@ func (c *core) finish(i uint32) wakes {
 		counter = &c.w.buried
 	}
 	counter.Store(max(counter.Load(), 1) - 1)
-	c.letGo()
+	c.letGo(i)
 	if was == deadClaimed {
 		return 0
 	}
