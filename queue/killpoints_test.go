@@ -25,6 +25,9 @@ func TestKilledAtEveryPointOfTheQueue(t *testing.T) {
 		{Name: "reads dead letters", Act: playReads},
 		{Name: "passes on", Act: playPassesOn},
 		{Name: "repairs", Act: playRepairs},
+		{Name: "pushes two", Act: playPushesTwo},
+		{Name: "pushes to who sleeps", Act: playPushesToWhoSleeps},
+		{Name: "makes room for who sleeps", Act: playMakesRoom},
 	}, &shmtest.KillOptions{
 		Points:    shmtest.PointsIn(t, "core.go", "lists.go", "steps.go", "repair.go", "wait.go", "guest.go", "held.go"),
 		FirstOnly: testing.Short(), Parallel: true,
@@ -338,4 +341,62 @@ func playRepairs(t *testing.T, v *shmtest.Victim) {
 	if got := empty(t, a); len(got) != 1 || got[0] != 4 {
 		t.Errorf("%v are left", got)
 	}
+}
+
+// playPushesTwo is a victim that pushes behind its own item, with nobody else about.
+func playPushesTwo(t *testing.T, v *shmtest.Victim) {
+	dir := shmtest.Dir(t)
+	a := mustOpen(t, dir, queue.Options{Capacity: 2})
+	<-v.Start("producer", dir, "0", "2").Exited()
+	for n, got := range empty(t, a) {
+		if got != int64(n) || n > 1 {
+			t.Errorf("item %d is %d", n, got)
+		}
+	}
+}
+
+// playPushesToWhoSleeps is a victim that pushes what somebody sleeps for.
+func playPushesToWhoSleeps(t *testing.T, v *shmtest.Victim) {
+	dir := shmtest.Dir(t)
+	a, b := mustOpen(t, dir, queue.Options{Capacity: 2}), mustOpen(t, dir, queue.Options{})
+	sleeper := begin(func() error {
+		it, err := b.Pop(limited(t))
+		if err != nil {
+			return err
+		}
+		return it.Done()
+	})
+	asleep(t, dir, 1, nil)
+	<-v.Start("giver", dir, "1").Exited()
+	mustPush(t, a, 2) // should it not have come to that
+	must(t, <-sleeper)
+	if got := empty(t, a); len(got) > 1 || len(got) == 1 && got[0] != 2 {
+		t.Errorf("%v are left", got)
+	}
+}
+
+// playMakesRoom is a victim that takes an item where somebody sleeps for the room.
+func playMakesRoom(t *testing.T, v *shmtest.Victim) {
+	dir := shmtest.Dir(t)
+	a, b := mustOpen(t, dir, queue.Options{Capacity: 1}), mustOpen(t, dir, queue.Options{})
+	mustPush(t, a, 1)
+	sleeper := begin(func() error { return b.Push(limited(t), &job{N: 2}) })
+	asleep(t, dir, 1, nil)
+	p := v.Start("taker", dir)
+	<-p.Exited()
+	// The item of a victim that was killed with it is back.
+	for len(sleeper) == 0 {
+		it, err := a.TryPop()
+		if err == queue.ErrEmpty {
+			continue
+		}
+		must(t, err)
+		if it.Data().N == 2 { // it was pushed a moment ago
+			must(t, it.Done())
+			break
+		}
+		must(t, it.Done())
+	}
+	must(t, <-sleeper)
+	empty(t, a)
 }
