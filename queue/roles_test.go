@@ -264,7 +264,7 @@ func pass(args []string) error {
 	asleep := make(chan struct{})
 	var once sync.Once
 	queue.SetPoint(func(name string) {
-		if name == "wait:marked" {
+		if name == "wait:asleep" { // from here on it finds out only when it is woken
 			once.Do(func() { close(asleep) })
 		}
 		shmtest.Point(name)

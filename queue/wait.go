@@ -115,6 +115,7 @@ func (c *core) sleepFor(ctx context.Context, t turn, step func() (wakes, error))
 			}
 			return err
 		}
+		point("wait:asleep")
 		if err := q.Sleep(ctx, v, longest); err != nil {
 			return err // and the mark is set for whoever else sleeps
 		}
