@@ -43,7 +43,7 @@
 // # Traps
 //
 // A stopped process is alive: what it holds it keeps, and if it was stopped in the middle of an
-// operation, which takes less than a microsecond, all others wait for it, also those who try.
+// operation, with the queue's mutex, all others wait for it, also those who only try.
 //
 // What is in the memory is the peers' as well: check what you read. A peer that truncates the
 // file makes operations fail with a *shmkit.FaultError, and faults who uses Data
@@ -54,8 +54,7 @@
 //
 // # Lock order
 //
-// The queue's mutex is held for moments, and nothing is waited for meanwhile. pshared's lock of
-// the handle comes before nothing of this package.
+// The queue's mutex is the last: nothing is waited for while it is held.
 //
 // docs/abi/queue.md describes the layout and every step.
 package queue
