@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io/fs"
 	"reflect"
 
@@ -41,7 +40,7 @@ type Options struct {
 func configure(kind object.Kind, t reflect.Type, o *Options) (object.Config, []place) {
 	places, entries := placesOf(t)
 	c := object.Config{Kind: kind, Members: o.Members, Persistent: o.Persistent, Mode: o.Mode, AnyOwner: o.AnyOwner,
-		Type: t.String(), Fingerprint: fingerprint(t), BodySize: int64(t.Size())}
+		Type: t.String(), Fingerprint: object.Fingerprint(t), BodySize: int64(t.Size())}
 	if c.Members == 0 {
 		c.Members = DefaultMembers
 	}
@@ -182,28 +181,3 @@ func (s *Shared[T]) RWMutex(w *RWMutexWord) *RWMutex {
 
 // Close ends the use of the struct and of the locks in it, as Mutex.Close does.
 func (s *Shared[T]) Close() error { return s.in.close() }
-
-// fingerprint is a number that two types have in common only if they are laid out the
-// same, by the same names.
-func fingerprint(t reflect.Type) uint64 {
-	h := fnv.New64a()
-	var walk func(t reflect.Type)
-	walk = func(t reflect.Type) {
-		fmt.Fprintf(h, "%s %d %d;", t.Kind(), t.Size(), t.Align())
-		switch t.Kind() {
-		case reflect.Array:
-			fmt.Fprintf(h, "[%d]", t.Len())
-			walk(t.Elem())
-		case reflect.Struct:
-			fmt.Fprintf(h, "{")
-			for i := range t.NumField() {
-				f := t.Field(i)
-				fmt.Fprintf(h, "%s %d:", f.Name, f.Offset)
-				walk(f.Type)
-			}
-			fmt.Fprintf(h, "}")
-		}
-	}
-	walk(t)
-	return max(h.Sum64(), 1)
-}

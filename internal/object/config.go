@@ -21,6 +21,8 @@ type Config struct {
 	Type        string
 	Fingerprint uint64
 	BodySize    int64 // bytes, at least 1; on opening 0 takes any
+	// AnySize says that BodySize is only that of a new object, and opening takes any.
+	AnySize bool
 	// Members is how many slots a new object gets, 1 to MaxMembers.
 	Members int
 	// Stride is the size of a member record: RecordHeader and the kind's part.
@@ -168,7 +170,7 @@ func (s *shape) fits(c *Config) error {
 		return fmt.Errorf("%w: it is a %s, not a %s", ErrType, s.kind, c.Kind)
 	case c.Fingerprint != 0 && s.fingerprint != c.Fingerprint:
 		return fmt.Errorf("%w: it holds a %q, not a %q of the same layout", ErrType, s.typeName, c.Type)
-	case c.BodySize != 0 && s.bodySize < c.BodySize:
+	case c.BodySize != 0 && !c.AnySize && s.bodySize < c.BodySize:
 		return fmt.Errorf("%w: its body has %d bytes, not %d", ErrType, s.bodySize, c.BodySize)
 	case c.Stride > s.stride:
 		return fmt.Errorf("%w: its member records have %d bytes, not %d", ErrType, s.stride, c.Stride)

@@ -1,0 +1,35 @@
+package queue
+
+import (
+	"github.com/shmkit/shmkit/internal/words"
+)
+
+// SetPoint sets what is called between the steps, for the roles of tests.
+func SetPoint(f func(name string)) { point = f }
+
+// Body is the queue's memory, for tests that do to it what no member does.
+func (c *core) Body() []byte { return c.body }
+
+// Path returns the file of the object.
+func (c *core) Path() string { return c.o.Path() }
+
+// Stride returns how many bytes are from one cell to the next.
+func (c *core) Stride() int64 { return c.stride() }
+
+// Me returns the owner that this handle writes.
+func (c *core) Me() uint32 { return c.me }
+
+// State returns the state of cell i, a word of its own.
+func (c *core) State(i uint32) *words.Uint64 { return &c.cell(i).state }
+
+// Pack packs a state.
+func Pack(state uint64, deliveries, owner uint32) uint64 { return pack(state, deliveries, owner) }
+
+// WordsSize is where the cells begin.
+const WordsSize = wordsSize
+
+// Filled is the word that consumers sleep at.
+func (c *core) Filled() *words.Uint32 { return &c.w.filled }
+
+// Held returns how many items and loans the member's record says it has.
+func (c *core) Held() uint32 { return c.part.count.Load() }
