@@ -21,10 +21,10 @@ func newRunCommand(a *app) *cobra.Command {
 		Use:   "run --lock NAME [flags] -- COMMAND…",
 		Short: "Run a command while holding a lock",
 		Long: `Run takes a lock, runs COMMAND, and gives the lock back when that ends. Its exit
-code is COMMAND's, or 128 and the number of the signal that ended COMMAND; a signal
-that asks run to end goes to COMMAND, and run then ends by it too. NAME is the name of
-a lock, or its address, lock:NAME. The lock is made if there is none, and goes when
-nobody has it open any more.
+code is COMMAND's, or 128 and the number of the signal that ended COMMAND. A signal
+that asks run to end goes to COMMAND, and run then ends by it too. NAME is the name
+of a lock, or its address, lock:NAME. The lock is made if there is none, and goes
+when nobody has it open any more.
 
 When whoever held the lock before was killed, run says so on standard error and
 goes on: what the lock guards may be half changed. When run itself is killed,
