@@ -102,7 +102,7 @@ func (m *Mapping) gone() bool { return m.state.Load() == closedBit }
 // pageCause is cause for memory that is mapped. What is looked at in one moment may
 // change until the next: if nothing is wrong and yet there is no page, it looks again.
 func (m *Mapping) pageCause(addr uintptr, at int) (err error) {
-	const attempts = 100 // of some 50 µs
+	const attempts = 100
 	for range attempts {
 		if err = m.lookForCause(addr, at); err != ErrNoMemory && err != ErrIO || m.backing == nil {
 			break
