@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 // The steps of Barrier at small size: three members, of which two complete a phase. Each waits
@@ -82,7 +84,7 @@ type barrierExplorer struct {
 	without string
 	tick    bool
 	kills   int8
-	search[barrierWorld]
+	testenv.Search[barrierWorld]
 }
 
 const (
@@ -114,7 +116,7 @@ func (e *barrierExplorer) endPeriod(w *barrierWorld, complete bool) {
 func (e *barrierExplorer) done(w *barrierWorld, i int, complete, broken bool) {
 	me := &w.m[i]
 	if was := me.period >= 0 && w.full&(1<<me.period) != 0; was != complete {
-		e.fail("member %d was in a phase that is complete (%t), and is told %t", i, was, complete)
+		e.Fail("member %d was in a phase that is complete (%t), and is told %t", i, was, complete)
 	}
 	me.told, me.at = broken, baLeave
 }
@@ -125,7 +127,7 @@ func (e *barrierExplorer) breaks(w *barrierWorld) {
 	}
 	w.word.broken, w.word.sleeps = true, false
 	if w.breaks++; w.breaks > w.kills {
-		e.fail("%d phases are broken, and %d were killed", w.breaks, w.kills)
+		e.Fail("%d phases are broken, and %d were killed", w.breaks, w.kills)
 	}
 }
 
@@ -165,7 +167,7 @@ func (e *barrierExplorer) step(w barrierWorld, i int) (to []barrierWorld) {
 			}
 		}
 		if in != baParties {
-			e.fail("a phase is complete with %d in it", in)
+			e.Fail("a phase is complete with %d in it", in)
 		}
 		w.word = barrierState{phase: me.v.phase + 1}
 		e.endPeriod(&w, true)
@@ -385,12 +387,12 @@ func (e *barrierExplorer) explore(w barrierWorld) (to []barrierWorld, ended bool
 
 func exploreBarrier(without string, tick bool, kills int8) (fault string, states int) {
 	e := &barrierExplorer{without: without, tick: tick, kills: kills}
-	e.next = e.explore
+	e.Next = e.explore
 	var w barrierWorld
 	for i := range w.m {
 		w.m[i].party, w.m[i].period = true, -1
 	}
-	return e.run(w)
+	return e.Run(w)
 }
 
 func TestBarrierIsRightInEveryOrder(t *testing.T) {

@@ -3,6 +3,8 @@ package pshared
 import (
 	"strings"
 	"testing"
+
+	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 // The steps of Cond at small size: one process with two goroutines and one with one wait for a
@@ -98,7 +100,7 @@ type condExplorer struct {
 	broadcast bool
 	tick      bool
 	kills     int8
-	search[condWorld]
+	testenv.Search[condWorld]
 }
 
 const (
@@ -161,13 +163,13 @@ func (e *condExplorer) signalled(w *condWorld, proc int, n int8) {
 func (e *condExplorer) take(w *condWorld, i int) {
 	p := &w.e[coProcOf[i]]
 	if p.signals == 0 {
-		e.fail("waiter %d takes a signal, and there is none", i)
+		e.Fail("waiter %d takes a signal, and there is none", i)
 		return
 	}
 	p.waiting--
 	p.signals--
 	if !w.m[i].heard {
-		e.fail("waiter %d takes a signal that was given before it came", i)
+		e.Fail("waiter %d takes a signal that was given before it came", i)
 	}
 }
 
@@ -490,7 +492,7 @@ func (e *condExplorer) explore(w condWorld) (to []condWorld, ended bool) {
 	}
 	for q := range coSignals {
 		if w.e[q].signals > w.e[q].waiting {
-			e.fail("process %d has %d signals for %d who wait", q, w.e[q].signals, w.e[q].waiting)
+			e.Fail("process %d has %d signals for %d who wait", q, w.e[q].signals, w.e[q].waiting)
 		}
 	}
 	ended = w.s == cgEnd
@@ -531,8 +533,8 @@ func (e *condExplorer) explore(w condWorld) (to []condWorld, ended bool) {
 // or giving up gets out of is stuck when there are none left.
 func exploreCond(without string, broadcast, tick bool, kills, patience int8) (fault string, states int) {
 	e := &condExplorer{without: without, broadcast: broadcast, tick: tick, kills: kills}
-	e.next = e.explore
-	return e.run(condWorld{left: 3, patience: patience})
+	e.Next = e.explore
+	return e.Run(condWorld{left: 3, patience: patience})
 }
 
 func TestCondIsRightInEveryOrder(t *testing.T) {

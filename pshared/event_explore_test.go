@@ -3,6 +3,8 @@ package pshared
 import (
 	"strings"
 	"testing"
+
+	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 // The steps of Event at small size: three waiters of a process each, one who sets it twice,
@@ -65,7 +67,7 @@ type eventExplorer struct {
 	auto    bool
 	tick    bool
 	kills   int8
-	search[eventWorld]
+	testenv.Search[eventWorld]
 }
 
 const (
@@ -103,7 +105,7 @@ func (e *eventExplorer) step(w eventWorld, i int) (to []eventWorld) {
 			}
 		case me.v.set, !e.auto && e.without != evNoCount && me.v.count != me.noted:
 			if w.sets == 0 {
-				e.fail("waiter %d goes on, and nobody has set it", i)
+				e.Fail("waiter %d goes on, and nobody has set it", i)
 			}
 			me.at = evEnd
 		case me.v.sleeps || e.without == evNoMark:
@@ -175,7 +177,7 @@ func (e *eventExplorer) step(w eventWorld, i int) (to []eventWorld) {
 		return nil
 	}
 	if w.taken > w.sets {
-		e.fail("taken %d times, set %d times", w.taken, w.sets)
+		e.Fail("taken %d times, set %d times", w.taken, w.sets)
 	}
 	return append(to, w)
 }
@@ -247,10 +249,10 @@ func (e *eventExplorer) explore(w eventWorld) (to []eventWorld, ended bool) {
 
 func exploreEvent(without string, auto, tick bool, kills int8) (fault string, states int) {
 	e := &eventExplorer{without: without, auto: auto, tick: tick, kills: kills}
-	e.next = e.explore
+	e.Next = e.explore
 	w := eventWorld{left: 2}
 	w.m[evSetter].at, w.m[evReset].at = evLoad, evDoReset
-	return e.run(w)
+	return e.Run(w)
 }
 
 func TestEventIsRightInEveryOrder(t *testing.T) {

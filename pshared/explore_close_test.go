@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shmkit/shmkit/internal/testenv"
 	"github.com/shmkit/shmkit/shmtest"
 )
 
@@ -80,7 +81,7 @@ type closeWorld struct {
 }
 
 type closeExplorer struct {
-	search[closeWorld]
+	testenv.Search[closeWorld]
 	without string
 	kill    bool
 }
@@ -154,14 +155,14 @@ func (e *closeExplorer) step(w closeWorld, i int) []closeWorld {
 		}
 		if dead && !left {
 			if !w.dead {
-				e.fail("B is told of a death, and A lives")
+				e.Fail("B is told of a death, and A lives")
 			}
 			w.word = lockWord{owner: mine, waiters: true}
 			w.dirty = false
 		} else {
 			w.word = lockWord{owner: mine, waiters: left && v.waiters && e.without != leftUnmarked || me.slow}
 			if w.dirty {
-				e.fail("A died holding the lock, and B is not told")
+				e.Fail("A died holding the lock, and B is not told")
 			}
 		}
 		me.at = csCheck
@@ -203,7 +204,7 @@ func (e *closeExplorer) step(w closeWorld, i int) []closeWorld {
 	case csHeld:
 		for j, o := range w.locker {
 			if j != i && o.at == csHeld {
-				e.fail("lockers %d and %d hold the lock", i, j)
+				e.Fail("lockers %d and %d hold the lock", i, j)
 			}
 		}
 		if i == closeB1 && w.closer < ccClosed && !w.dead {
@@ -241,7 +242,7 @@ func (e *closeExplorer) step(w closeWorld, i int) []closeWorld {
 // giveBack frees the lock, which locker i has.
 func (e *closeExplorer) giveBack(w closeWorld, i int) []closeWorld {
 	if w.word.owner != ownerOfLocker(i) {
-		e.fail("locker %d has the lock, and the word says %d", i, w.word.owner)
+		e.Fail("locker %d has the lock, and the word says %d", i, w.word.owner)
 	}
 	w.word.owner = 0
 	if w.word.waiters {
@@ -254,7 +255,7 @@ func (e *closeExplorer) giveBack(w closeWorld, i int) []closeWorld {
 // gone ends locker i; sent: with ErrClosed.
 func (e *closeExplorer) gone(w closeWorld, i int, sent bool) []closeWorld {
 	if sent && !w.closing {
-		e.fail("locker %d is sent away, and the handle is not closed", i)
+		e.Fail("locker %d is sent away, and the handle is not closed", i)
 	}
 	w.locker[i] = closeLocker{at: csEnd}
 	return []closeWorld{w}
@@ -309,9 +310,9 @@ func (e *closeExplorer) closeNext(w closeWorld) []closeWorld {
 		for i, l := range a {
 			switch {
 			case l.at == csHeld:
-				e.fail("the handle has left, and locker %d holds the lock", i)
+				e.Fail("the handle has left, and locker %d holds the lock", i)
 			case l.using:
-				e.fail("the handle has left, and locker %d is at work on its record", i)
+				e.Fail("the handle has left, and locker %d is at work on its record", i)
 			}
 		}
 	default:
@@ -335,12 +336,12 @@ func (e *closeExplorer) next(w closeWorld) (all []closeWorld, ended bool) {
 	if w.left {
 		for i := range w.locker[:closeB1] {
 			if w.locker[i].at == csHeld {
-				e.fail("the handle has left, and locker %d holds the lock", i)
+				e.Fail("the handle has left, and locker %d holds the lock", i)
 			}
 		}
 	}
 	if ended && w.word.owner != 0 && !w.dead {
-		e.fail("nobody holds the lock in the end, and the word says %d", w.word.owner)
+		e.Fail("nobody holds the lock in the end, and the word says %d", w.word.owner)
 	}
 	if e.kill && !w.dead {
 		n := w
@@ -369,7 +370,7 @@ var closeCases = []closeCase{
 // exploreClose returns what is wrong, "" if nothing is.
 func exploreClose(without string, c closeCase) (fault string, states int) {
 	e := &closeExplorer{without: without, kill: c.kill}
-	e.search.next = e.next
+	e.Next = e.next
 	var first closeWorld
 	first.closer = ccHide
 	for _, i := range c.absent {
@@ -378,7 +379,7 @@ func exploreClose(without string, c closeCase) (fault string, states int) {
 	if c.held {
 		first.word.owner, first.locker[closeA2].at = 1, csHeld
 	}
-	return e.run(first)
+	return e.Run(first)
 }
 
 func TestCloseIsRightInEveryOrder(t *testing.T) {

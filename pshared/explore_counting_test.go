@@ -95,7 +95,7 @@ type cwWorld struct {
 }
 
 type cwExplorer struct {
-	search[cwWorld]
+	testenv.Search[cwWorld]
 	without string
 	tick    bool
 	kills   int8
@@ -396,19 +396,19 @@ func (e *cwExplorer) check(w cwWorld) {
 		switch m.at {
 		case cwTake, cwUndo, cwSettle, cwTellSwap, cwTellUndo, cwLate:
 			if w.account[i] < m.has {
-				e.fail("member %d has %d, and its account says %d", i, m.has, w.account[i])
+				e.Fail("member %d has %d, and its account says %d", i, m.has, w.account[i])
 			}
 		default:
 			if !m.dead && w.account[i] != m.has {
-				e.fail("member %d, at rest, has %d, and its account says %d", i, m.has, w.account[i])
+				e.Fail("member %d, at rest, has %d, and its account says %d", i, m.has, w.account[i])
 			}
 		}
 	}
 	switch {
 	case total < cwTokens:
-		e.fail("%d tokens of %d are left", total, cwTokens)
+		e.Fail("%d tokens of %d are left", total, cwTokens)
 	case total > cwTokens+w.slack:
-		e.fail("%d tokens came of %d, and the dead had entered %d in advance", total, cwTokens, w.slack)
+		e.Fail("%d tokens came of %d, and the dead had entered %d in advance", total, cwTokens, w.slack)
 	}
 }
 
@@ -456,13 +456,13 @@ func (w cwWorld) ended() bool {
 // exploreCounting explores with so many members.
 func exploreCounting(without string, tick bool, kills int8, members int) (fault string, states int) {
 	e := &cwExplorer{without: without, tick: tick, kills: kills}
-	e.next = func(w cwWorld) ([]cwWorld, bool) { return e.steps(w), w.ended() }
+	e.Next = func(w cwWorld) ([]cwWorld, bool) { return e.steps(w), w.ended() }
 	w := cwWorld{}
 	w.account[0], w.m[0] = cwTokens, cwMember{at: cwHold, has: cwTokens, done: true}
 	for i := members; i < cwMembers; i++ {
 		w.m[i].at = cwEnd
 	}
-	return e.run(w)
+	return e.Run(w)
 }
 
 func TestCountingSemaphoreIsRightInEveryOrder(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/shmkit/shmkit/internal/race"
+	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 // The steps of RWMutex at small size (docs/abi/rwmutex.md): three members, readers and writers,
@@ -122,7 +123,7 @@ type rwCase struct {
 }
 
 type rwExplorer struct {
-	search[rwWorld]
+	testenv.Search[rwWorld]
 	rwCase
 	without string
 }
@@ -222,7 +223,7 @@ func (e *rwExplorer) step(w rwWorld, i int) (to []rwWorld) {
 				me.at = rdSleep
 			}
 		case me.err == rwCorrupt || me.err == rwLost && !w.lost || me.err == rwDead && !me.saw && w.dirty == 0:
-			e.fail("reader %d is told %d, for nothing", i, me.err)
+			e.Fail("reader %d is told %d, for nothing", i, me.err)
 		default:
 			me.at, me.then = rdUnmark, rwEnd
 		}
@@ -297,7 +298,7 @@ func (e *rwExplorer) step(w rwWorld, i int) (to []rwWorld) {
 		case me.told && !w.gate.closed && e.without != rwTellAll:
 			w.incons, me.told = false, false
 		case !me.told && w.gate.closed:
-			e.fail("the gate was closed by nobody")
+			e.Fail("the gate was closed by nobody")
 		}
 		me.v = w.gate
 		switch {
@@ -361,7 +362,7 @@ func (e *rwExplorer) step(w rwWorld, i int) (to []rwWorld) {
 	case wrClose:
 		for j, o := range w.m {
 			if o.early && !o.dead && !me.hasty && w.gate.phase != o.v.phase {
-				e.fail("writer %d goes before reader %d, that waited for the last", i, j)
+				e.Fail("writer %d goes before reader %d, that waited for the last", i, j)
 			}
 			if me.hasty {
 				w.m[j].early = false // and has lost its turn
@@ -374,7 +375,7 @@ func (e *rwExplorer) step(w rwWorld, i int) (to []rwWorld) {
 		}
 	case wrIn:
 		if me.inside = true; w.dirty > 1 && !me.told || w.dirty == 0 && me.told {
-			e.fail("writer %d is told %t, and what it finds is %d", i, me.told, w.dirty)
+			e.Fail("writer %d is told %t, and what it finds is %d", i, me.told, w.dirty)
 		}
 		if me.told {
 			n := w
@@ -453,12 +454,12 @@ func (e *rwExplorer) next(w rwWorld) (to []rwWorld, ended bool) {
 		if o.inside && i < readers {
 			inside |= 1
 			if w.dirty > 1 {
-				e.fail("reader %d is inside, where a writer died", i)
+				e.Fail("reader %d is inside, where a writer died", i)
 			}
 		}
 		if o.inside && i >= readers {
 			if inside != 0 {
-				e.fail("writer %d is inside, and not alone", i)
+				e.Fail("writer %d is inside, and not alone", i)
 			}
 			inside |= 2
 		}
@@ -504,7 +505,7 @@ func (w rwWorld) String() string {
 
 func exploreRW(c rwCase, without string) *rwExplorer {
 	e := &rwExplorer{rwCase: c, without: without}
-	e.search.next = e.next
+	e.Next = e.next
 	var w rwWorld
 	for i := range w.m {
 		w.m[i] = rwMember{rounds: c.rounds, givesUp: i+1 == c.givesUp}
@@ -512,7 +513,7 @@ func exploreRW(c rwCase, without string) *rwExplorer {
 			w.m[i].at = wrLock
 		}
 	}
-	e.run(w)
+	e.Run(w)
 	return e
 }
 
@@ -549,10 +550,10 @@ func TestRWMutexIsRightInEveryOrder(t *testing.T) {
 	skipUnderRace(t)
 	for _, c := range rwCases() {
 		e := exploreRW(c, "")
-		t.Logf("%v: %d states", c, len(e.order))
-		if e.fault != "" {
-			t.Errorf("%v: %s", c, e.fault)
-			for _, w := range e.way() {
+		t.Logf("%v: %d states", c, len(e.Order))
+		if e.Fault != "" {
+			t.Errorf("%v: %s", c, e.Fault)
+			for _, w := range e.Way() {
 				t.Log(w)
 			}
 			return
@@ -564,8 +565,8 @@ func TestRWMutexIsRightInEveryOrder(t *testing.T) {
 func TestRWMutexNeedsTheTickForDeaths(t *testing.T) {
 	skipUnderRace(t)
 	for _, writers := range []int{1, 2} {
-		if e := exploreRW(rwCase{writers: writers, rounds: 1, kills: 1}, ""); !strings.Contains(e.fault, "stuck") {
-			t.Errorf("%d writers without the tick: %q", writers, e.fault)
+		if e := exploreRW(rwCase{writers: writers, rounds: 1, kills: 1}, ""); !strings.Contains(e.Fault, "stuck") {
+			t.Errorf("%d writers without the tick: %q", writers, e.Fault)
 		}
 	}
 }
@@ -575,8 +576,8 @@ func TestEveryStepOfRWMutexIsNeeded(t *testing.T) {
 	for _, without := range rwSteps {
 		t.Run(strings.ReplaceAll(without, " ", "_"), func(t *testing.T) {
 			for _, c := range rwCases() {
-				if e := exploreRW(c, without); e.fault != "" {
-					t.Logf("%v: %s", c, e.fault)
+				if e := exploreRW(c, without); e.Fault != "" {
+					t.Logf("%v: %s", c, e.Fault)
 					return
 				}
 			}

@@ -3,6 +3,8 @@ package pshared
 import (
 	"strings"
 	"testing"
+
+	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 // The steps of Semaphore at small size: three members that each take one or two of two permits,
@@ -83,7 +85,7 @@ type smWorld struct {
 }
 
 type smExplorer struct {
-	search[smWorld]
+	testenv.Search[smWorld]
 	without string
 	wants   [smMembers]int8
 	tick    bool
@@ -159,7 +161,7 @@ func (e *smExplorer) step(w smWorld, i int) (to []smWorld) {
 		me.told, me.at = told && e.without != smNoTell, smFix
 	case smFix:
 		if !me.told && w.taken < e.sum(&w) && e.without == "" {
-			e.fail("%d are taken, and the entries say %d", w.taken, e.sum(&w))
+			e.Fail("%d are taken, and the entries say %d", w.taken, e.sum(&w))
 		}
 		switch {
 		case me.told:
@@ -253,7 +255,7 @@ func (e *smExplorer) step(w smWorld, i int) (to []smWorld) {
 			}
 		}
 		if out > smCapacity {
-			e.fail("%d of %d permits are out", out, smCapacity)
+			e.Fail("%d of %d permits are out", out, smCapacity)
 		}
 		*me = smMember{frees: true, at: smLock}
 	case smGive:
@@ -355,8 +357,8 @@ func (w smWorld) ended() bool {
 
 func exploreSemaphore(without string, wants [smMembers]int8, tick bool, kills int8) (fault string, states int) {
 	e := &smExplorer{without: without, wants: wants, tick: tick, kills: kills}
-	e.next = func(w smWorld) ([]smWorld, bool) { return e.steps(w), w.ended() }
-	return e.run(smWorld{})
+	e.Next = func(w smWorld) ([]smWorld, bool) { return e.steps(w), w.ended() }
+	return e.Run(smWorld{})
 }
 
 // What the members want.

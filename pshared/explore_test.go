@@ -3,6 +3,8 @@ package pshared
 import (
 	"strings"
 	"testing"
+
+	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 // The steps of Mutex at small size: three members that each take the lock, repair what a
@@ -63,7 +65,7 @@ type lockWorld struct {
 }
 
 type lockExplorer struct {
-	search[lockWorld]
+	testenv.Search[lockWorld]
 	without string
 	tick    bool
 	kills   int8
@@ -106,14 +108,14 @@ func (e *lockExplorer) step(w lockWorld, i int) (to []lockWorld) {
 	}
 	take := func(incons bool) {
 		if w.gate && !me.slow {
-			e.fail("member %d takes the lock before who is in a hurry", i)
+			e.Fail("member %d takes the lock before who is in a hurry", i)
 		}
 		me.told, me.at, w.gate = incons, lkHeld, false
 		if me.slow {
 			w.hurry = false
 		}
 		if w.dirty && !incons {
-			e.fail("member %d holds the lock and is not told that an owner died", i)
+			e.Fail("member %d holds the lock and is not told that an owner died", i)
 		}
 	}
 	switch me.at {
@@ -187,7 +189,7 @@ func (e *lockExplorer) step(w lockWorld, i int) (to []lockWorld) {
 	case lkHeld:
 		for j, o := range w.m {
 			if j != i && !o.dead && (o.at == lkHeld || o.at == lkRepair) {
-				e.fail("members %d and %d hold the lock", i, j)
+				e.Fail("members %d and %d hold the lock", i, j)
 			}
 		}
 		if me.at = lkUnlock; me.told {
@@ -210,7 +212,7 @@ func (e *lockExplorer) step(w lockWorld, i int) (to []lockWorld) {
 	case lkUnlock:
 		me.v = w.word
 		if me.v.owner != mine {
-			e.fail("member %d holds the lock, and the word says %+v", i, me.v)
+			e.Fail("member %d holds the lock, and the word says %+v", i, me.v)
 		}
 		if me.at = lkFree; e.without == wakeFirst && me.v.waiters {
 			to = append(to, e.wake(w, i, lkFree)...)
@@ -286,12 +288,12 @@ func (e *lockExplorer) next(w lockWorld) (to []lockWorld, ended bool) {
 // exploreLock returns what is wrong, "" if nothing is.
 func exploreLock(without string, c lockCase) (fault string, states int) {
 	e := &lockExplorer{without: without, tick: c.tick, kills: c.kills, quits: c.quits}
-	e.search.next = e.next
+	e.Next = e.next
 	var first lockWorld
 	for i := c.members; i < exploreMembers; i++ {
 		first.m[i].at = lkEnd
 	}
-	return e.run(first)
+	return e.Run(first)
 }
 
 func TestMutexIsRightInEveryOrder(t *testing.T) {

@@ -3,6 +3,8 @@ package pshared
 import (
 	"strings"
 	"testing"
+
+	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 // The steps of Once at small size: three members that each do it, with functions that succeed
@@ -44,7 +46,7 @@ type onceWorld struct {
 type onceExplorer struct {
 	without string
 	kills   int8
-	search[onceWorld]
+	testenv.Search[onceWorld]
 }
 
 const (
@@ -61,7 +63,7 @@ func (e *onceExplorer) step(w onceWorld, i int) (to []onceWorld) {
 	me := &w.m[i]
 	end := func() {
 		if !w.finished {
-			e.fail("member %d is told that it is done, and nobody has run it to the end", i)
+			e.Fail("member %d is told that it is done, and nobody has run it to the end", i)
 		}
 		me.at = onEnd
 	}
@@ -89,9 +91,9 @@ func (e *onceExplorer) step(w onceWorld, i int) (to []onceWorld) {
 			switch {
 			case j == i || o.dead:
 			case o.at == onRun:
-				e.fail("members %d and %d run it", i, j)
+				e.Fail("members %d and %d run it", i, j)
 			case o.ran:
-				e.fail("member %d runs it, and member %d has", i, j)
+				e.Fail("member %d runs it, and member %d has", i, j)
 			}
 		}
 	case onRun:
@@ -138,8 +140,8 @@ func (e *onceExplorer) explore(w onceWorld) (to []onceWorld, ended bool) {
 
 func exploreOnce(without string, kills int8) (fault string, states int) {
 	e := &onceExplorer{without: without, kills: kills}
-	e.next = e.explore
-	return e.run(onceWorld{})
+	e.Next = e.explore
+	return e.Run(onceWorld{})
 }
 
 func TestOnceIsRightInEveryOrder(t *testing.T) {

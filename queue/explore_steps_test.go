@@ -186,7 +186,7 @@ func (e *xExplorer) step(w xWorld, i int8) (to []xWorld) {
 				}
 			}
 			if n.cells[m.cell].state != free {
-				e.fail("no free cell, and %d are live", n.live)
+				e.Fail("no free cell, and %d are live", n.live)
 			}
 			n.cells[m.cell] = xCell{state: writing, owner: i + 1}
 			return go_(xOff)
@@ -195,17 +195,17 @@ func (e *xExplorer) step(w xWorld, i int8) (to []xWorld) {
 		k = &n.cells[m.cell]
 		for _, o := range n.cells {
 			if k.state != ready || o.state == ready && o.sequence < k.sequence {
-				e.fail("popped a cell in state %d, sequence %d, of %v", k.state, k.sequence, n.cells)
+				e.Fail("popped a cell in state %d, sequence %d, of %v", k.state, k.sequence, n.cells)
 			}
 		}
 		k.state, k.owner = claimed, i+1
 		k.deliveries++
 		if k.item == 0 {
-			e.fail("half an item was popped")
+			e.Fail("half an item was popped")
 			return to
 		}
 		if n.claims[k.item-1]++; n.claims[k.item-1] != k.deliveries {
-			e.fail("an item says it was delivered %d times, and was %d", k.deliveries, n.claims[k.item-1])
+			e.Fail("an item says it was delivered %d times, and was %d", k.deliveries, n.claims[k.item-1])
 		}
 		return go_(xOff)
 	case xOff:
@@ -317,7 +317,7 @@ func (e *xExplorer) step(w xWorld, i int8) (to []xWorld) {
 		return unlock(xNext)
 	case xWork:
 		if k.state != claimed || k.owner != i+1 {
-			e.fail("an item that somebody has is in state %d, of %d", k.state, k.owner)
+			e.Fail("an item that somebody has is in state %d, of %d", k.state, k.owner)
 		}
 		to = lock(xFree)
 		return lock(xRetry)
@@ -418,13 +418,13 @@ func (e *xExplorer) check(w *xWorld) {
 			in[k.item-1]++
 		}
 		if k.state != writing && k.item == 0 {
-			e.fail("half an item")
+			e.Fail("half an item")
 		} else if k.state == ready && k.sequence != w.numbers[k.item-1] {
-			e.fail("an item has another place than it had")
+			e.Fail("an item has another place than it had")
 		}
 	}
 	if live > xCapacity || buried > xLetters && w.mu == 0 && !w.told {
-		e.fail("%d items and %d dead letters", live, buried)
+		e.Fail("%d items and %d dead letters", live, buried)
 	}
 	for i := range in {
 		want := int8(0)
@@ -432,7 +432,7 @@ func (e *xExplorer) check(w *xWorld) {
 			want = 1
 		}
 		if in[i] != want {
-			e.fail("item %d is in %d cells, not %d", i, in[i], want)
+			e.Fail("item %d is in %d cells, not %d", i, in[i], want)
 		}
 	}
 }
@@ -512,7 +512,7 @@ func (w xWorld) ended() bool {
 // explore explores with so many producers; the others are consumers.
 func explore(without string, tick bool, kills int8, producers int) (fault string, states int) {
 	e := &xExplorer{without: without, tick: tick, kills: kills}
-	e.next = func(w xWorld) ([]xWorld, bool) { return e.steps(w), w.ended() }
+	e.Next = func(w xWorld) ([]xWorld, bool) { return e.steps(w), w.ended() }
 	var w xWorld
 	w.rebuild()
 	for i := range w.m {
@@ -524,5 +524,5 @@ func explore(without string, tick bool, kills int8, producers int) (fault string
 	if producers == 1 {
 		w.m[0].left = 2
 	}
-	return e.run(w)
+	return e.Run(w)
 }

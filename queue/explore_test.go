@@ -143,7 +143,7 @@ const (
 )
 
 type xExplorer struct {
-	search[xWorld]
+	testenv.Search[xWorld]
 	without string
 	tick    bool
 	kills   int8
