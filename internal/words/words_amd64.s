@@ -63,3 +63,60 @@ TEXT ·CompareAndSwap64(SB), NOSPLIT, $0-25
 	CMPXCHGQ CX, 0(BX)
 	SETEQ swapped+24(FP)
 	RET
+
+// The processor keeps stores in order among each other, and loads, and no store overtakes an
+// earlier load.
+
+TEXT ·Release64(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), BX
+	MOVQ v+8(FP), AX
+	MOVQ AX, 0(BX)
+	RET
+
+TEXT ·Release32(SB), NOSPLIT, $0-12
+	MOVQ p+0(FP), BX
+	MOVL v+8(FP), AX
+	MOVL AX, 0(BX)
+	RET
+
+TEXT ·CopyIn(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	JMP  copy<>(SB)
+
+TEXT ·CopyOut(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	JMP  copy<>(SB)
+
+// copy copies CX words from SI to DI.
+TEXT copy<>(SB), NOSPLIT|NOFRAME, $0-0
+	SUBQ $4, CX
+	JL   rest
+four:
+	MOVQ 0(SI), AX
+	MOVQ 8(SI), BX
+	MOVQ 16(SI), R8
+	MOVQ 24(SI), R9
+	MOVQ AX, 0(DI)
+	MOVQ BX, 8(DI)
+	MOVQ R8, 16(DI)
+	MOVQ R9, 24(DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $4, CX
+	JGE  four
+rest:
+	ADDQ $4, CX
+	JLE  done
+one:
+	MOVQ 0(SI), AX
+	MOVQ AX, 0(DI)
+	ADDQ $8, SI
+	ADDQ $8, DI
+	DECQ CX
+	JNZ  one
+done:
+	RET

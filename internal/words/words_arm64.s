@@ -85,3 +85,47 @@ differs:
 	CSET EQ, R0
 	MOVB R0, swapped+24(FP)
 	RET
+
+TEXT ·Release64(SB), NOSPLIT, $0-16
+	MOVD p+0(FP), R0
+	MOVD v+8(FP), R1
+	STLR R1, (R0)
+	RET
+
+TEXT ·Release32(SB), NOSPLIT, $0-12
+	MOVD p+0(FP), R0
+	MOVW v+8(FP), R1
+	STLRW R1, (R0)
+	RET
+
+// The barrier in front keeps the words behind what was written before; what comes next releases.
+TEXT ·CopyIn(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	DMB  $0xb // ISH
+	CMP  $1, R2
+	BLT  done
+again:
+	MOVD.P 8(R1), R3
+	MOVD.P R3, 8(R0)
+	SUBS $1, R2
+	BNE  again
+done:
+	RET
+
+// The barrier behind keeps what is read next behind the words.
+TEXT ·CopyOut(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	CMP  $1, R2
+	BLT  done
+again:
+	MOVD.P 8(R1), R3
+	MOVD.P R3, 8(R0)
+	SUBS $1, R2
+	BNE  again
+done:
+	DMB  $0x9 // ISHLD
+	RET
