@@ -29,9 +29,13 @@ type Config struct {
 	Stride     int
 	Persistent bool // the object stays when nobody has it open
 	Mode       fs.FileMode
+	// Annex is how many bytes the second file of a new object has, 0 for none; AnnexMode its
+	// permission bits, 0 as Mode.
+	Annex     int64
+	AnnexMode fs.FileMode
 	// Words are the kind's own settings of a new object.
 	Words [16]uint64
-	// Init fills in the body of a new object, before anybody can see it.
+	// Init fills in the body of a new object, and its annex, before anybody can see it.
 	Init func(o *Object) error
 	// Recover makes good what a dead member's record says; it must come out right if it
 	// is done twice. The caller of it holds the dead member's slot.
@@ -51,6 +55,7 @@ type shape struct {
 	stride      int
 	body        int64
 	bodySize    int64
+	annex       int64 // bytes of the second file, 0: there is none
 	persistent  bool
 	fingerprint uint64
 	typeName    string
@@ -64,7 +69,7 @@ func roundUp(n, to int64) int64 { return (n + to - 1) / to * to }
 
 // shape returns what a new object looks like, or why there cannot be one.
 func (c *Config) shape() (shape, error) {
-	s := shape{kind: c.Kind, members: c.Members, stride: c.Stride, bodySize: c.BodySize, persistent: c.Persistent,
+	s := shape{kind: c.Kind, members: c.Members, stride: c.Stride, bodySize: c.BodySize, annex: c.Annex, persistent: c.Persistent,
 		fingerprint: c.Fingerprint, typeName: c.Type, words: c.Words}
 	page := int64(os.Getpagesize())
 	switch {
@@ -74,6 +79,8 @@ func (c *Config) shape() (shape, error) {
 		return s, fmt.Errorf("a record of %d bytes: %w", s.stride, syscall.EINVAL)
 	case s.bodySize < 1 || s.bodySize > maxSize/2:
 		return s, fmt.Errorf("a body of %d bytes: %w", s.bodySize, syscall.EINVAL)
+	case s.annex < 0 || s.annex > maxSize:
+		return s, fmt.Errorf("a second file of %d bytes: %w", s.annex, syscall.EINVAL)
 	}
 	s.body = roundUp(headerSize+int64(s.members)*int64(s.stride), max(page, headerSize))
 	s.size = roundUp(s.body+s.bodySize, page)
@@ -104,6 +111,7 @@ func (o *Object) format(c *Config) error {
 		h.config[i].Store(w)
 	}
 	copy(h.typeName[:typeName-1], o.typeName)
+	h.annex.Store(uint64(o.shape.annex))
 	h.magic.Store(magic)
 	h.ready.Store(1)
 	o.id = h.id
@@ -142,7 +150,7 @@ func readShape(h *header, size int64) (shape, error) {
 		kind: Kind(h.kind.Load()), members: int(h.members.Load()), stride: int(h.stride.Load()), minor: h.minor.Load(),
 		persistent: h.flags.Load()&flagPersistent != 0, fingerprint: h.fingerprint.Load(), created: time.Unix(0, h.created.Load()), id: h.id,
 	}
-	total, body, bodySize := h.size.Load(), h.body.Load(), h.bodySize.Load()
+	total, body, bodySize, annex := h.size.Load(), h.body.Load(), h.bodySize.Load(), h.annex.Load()
 	for i := range s.words {
 		s.words[i] = h.config[i].Load()
 	}
@@ -158,8 +166,10 @@ func readShape(h *header, size int64) (shape, error) {
 		return corrupt("its type has no name")
 	case body%headerSize != 0 || body < headerSize+uint64(s.members)*uint64(s.stride) || body > total || bodySize < 1 || bodySize > total-body:
 		return corrupt("a body of %d bytes at %d in %d", bodySize, body, total)
+	case annex > maxSize:
+		return corrupt("a second file of %d bytes", annex)
 	}
-	s.size, s.body, s.bodySize = size, int64(body), int64(bodySize)
+	s.size, s.body, s.bodySize, s.annex = size, int64(body), int64(bodySize), int64(annex)
 	return s, nil
 }
 
@@ -186,7 +196,7 @@ func guard(f func() error) (err error) {
 	return err
 }
 
-// Size returns how many bytes a new object has.
+// Size returns how many bytes a new object has, its annex not counted.
 func (c *Config) Size() (int64, error) {
 	s, err := c.shape()
 	return s.size, err

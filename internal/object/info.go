@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -34,6 +35,15 @@ type Info struct {
 	Slots      int // members there can be
 	Members    []MemberInfo
 	Words      [16]uint64
+	// Annex is how many bytes the second file has by the header, 0 if there is none;
+	// AnnexBlocks what the file system has given for it.
+	Annex       int64
+	AnnexPath   string
+	AnnexBlocks int64
+	// AnnexMapping is the second file while Look calls body, to be read only; nil if it
+	// cannot be, and AnnexErr says why. That is no error of Look.
+	AnnexMapping *shmkit.Mapping
+	AnnexErr     error
 	// Err says why the rest could not be read: permission, version, corruption.
 	Err error
 }
@@ -148,11 +158,57 @@ func (i *Info) read(p place, body func(*Info, *shmkit.Mapping, int64) error) (er
 		if err := i.readMembers(o); err != nil {
 			return err
 		}
+		i.lookAtAnnex(o)
 		if body == nil {
 			return nil
 		}
+		defer i.showAnnex()()
 		return body(i, m, o.body)
 	})
+}
+
+// lookAtAnnex says what there is of the second file.
+func (i *Info) lookAtAnnex(o *Object) {
+	i.Annex, i.AnnexPath = o.AnnexSize(), o.AnnexPath()
+	if i.Annex == 0 {
+		return
+	}
+	st, err := os.Lstat(i.AnnexPath)
+	if err != nil {
+		i.AnnexErr = o.fail("stat", fmt.Errorf("its second file: %w", unwrapPath(err)), "")
+		return
+	}
+	i.AnnexBlocks = st.Sys().(*syscall.Stat_t).Blocks * 512
+}
+
+// showAnnex maps the second file for a while, if that can be.
+func (i *Info) showAnnex() (end func()) {
+	end = func() {}
+	if i.Annex == 0 || i.AnnexErr != nil {
+		return end
+	}
+	err := func() error {
+		f, err := openAnnexAt(i.AnnexPath, false)
+		if err != nil {
+			return err
+		}
+		file := fdmap.New(f, f.Name())
+		defer file.Close() // the mapping holds it
+		if err := checkAnnex(f, owners{anyone: true}, i.Annex); err != nil {
+			return err
+		}
+		i.AnnexMapping, err = file.Map(fdmap.Options{Len: i.Annex, Protection: shmkit.Read})
+		return err
+	}()
+	if err != nil {
+		p := place{address: i.Kind.String() + ":" + i.Name}
+		i.AnnexErr = p.fail("stat", fmt.Errorf("its second file: %w", unwrapPath(err)), "")
+		return end
+	}
+	return func() {
+		i.AnnexErr = i.AnnexMapping.Close()
+		i.AnnexMapping = nil
+	}
 }
 
 // readMembers reads the records that are live, of the living and of the dead.
@@ -201,7 +257,11 @@ func Remove(d Dir, kind Kind, name string) error {
 		return p.fail("remove", errors.Join(err, foreign("it is no regular file"), f.Close()), "")
 	}
 	l := &locks{file: fdmap.New(f, p.address)}
-	removed, err := p.removeCheck(context.Background(), l, nil)
+	annex, err := p.readAnnexPath(l)
+	removed := false
+	if err == nil {
+		removed, err = p.removeCheck(context.Background(), l, annex, nil)
+	}
 	if err == nil && !removed {
 		err = ErrInUse
 	}

@@ -227,26 +227,31 @@ func (o *Object) Sweep() (n int, err error) {
 }
 
 // removeCheck unlinks the name of an object that nobody living has open, and reports
-// whether there is nothing under the name any more. force removes a persistent one too.
+// whether there is nothing under the name any more. force removes a persistent one too. One
+// whose annex is gone is kept for nobody.
 // This handle must not be a member.
 func (o *Object) removeCheck(ctx context.Context, force bool) (removed bool, err error) {
 	kept := func() (kept bool, err error) {
+		if gone, err := o.annexGone(); gone || err != nil {
+			return false, err
+		}
 		err = guard(func() error {
 			kept = !force && (o.persistent || o.kept())
 			return nil
 		})
 		return kept, err
 	}
-	return o.place.removeCheck(ctx, &o.locks, kept)
+	return o.place.removeCheck(ctx, &o.locks, o.AnnexPath(), kept)
 }
 
 // kept reports whether the object has something to tell the next one. What does not even
 // fit the kind has not.
 func (o *Object) kept() bool { return o.keep != nil && o.keep(o) }
 
-// removeCheck is Object.removeCheck by who has the object open, not joined. kept is asked
-// when nobody lives; nil keeps nothing.
-func (p place) removeCheck(ctx context.Context, l *locks, kept func() (bool, error)) (removed bool, err error) {
+// removeCheck is Object.removeCheck by who has the object open, not joined. annex is the
+// path of its second file, "" if there is none. kept is asked when nobody lives; nil keeps
+// nothing.
+func (p place) removeCheck(ctx context.Context, l *locks, annex string, kept func() (bool, error)) (removed bool, err error) {
 	switch err := l.join(ctx, sys.F_WRLCK); {
 	case errors.Is(err, ErrBusy): // who holds it up will look after it, or the next one
 		return false, nil
@@ -269,6 +274,12 @@ func (p place) removeCheck(ctx context.Context, l *locks, kept func() (bool, err
 		}
 	}
 	point("remove:alone")
+	if annex != "" { // first: without the object nobody would find it
+		if err := unlinkAnnex(annex, l); err != nil {
+			return false, err
+		}
+		point("remove:half")
+	}
 	if err := os.Remove(p.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return false, err
 	}

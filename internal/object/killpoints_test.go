@@ -4,18 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/shmkit/shmkit/shmtest"
 )
 
-// roles are the other processes; the first argument is the directory.
+// roles are the other processes; the first argument is the directory, a second one says that
+// a new object has two files.
 var roles = map[string]shmtest.Role{
-	"visitor": func(args []string) error { return visit(args[0], OpenOrCreate) },
-	"opener":  func(args []string) error { return visit(args[0], Open) },
+	"visitor": func(args []string) error { return visit(args, OpenOrCreate) },
+	"opener":  func(args []string) error { return visit(args, Open) },
 	// member stays until it is dismissed.
 	"member": func(args []string) error {
-		o, err := OpenOrCreate(ctx, Dir{path: args[0], chosen: true}, "x", recovering())
+		o, err := OpenOrCreate(ctx, Dir{path: args[0], chosen: true}, "x", configOf(args))
 		if err != nil {
 			return err
 		}
@@ -48,7 +51,7 @@ var roles = map[string]shmtest.Role{
 		}
 		return err
 	},
-	"heir": heir, "limited": limited, "memory visitor": visitMemory, "memfd member": memfdMember,
+	"heir": heir, "limited": limited, "memory visitor": visitMemory, "memfd member": memfdMember, "annex reader": readAnnex,
 }
 
 // recovering is a Config whose members leave a mark in their record, and recovery another:
@@ -63,8 +66,16 @@ func recovering() Config {
 	return c
 }
 
-func visit(dir string, open func(ctxt, Dir, string, Config) (*Object, error)) error {
-	o, err := open(ctx, Dir{path: dir, chosen: true}, "x", recovering())
+// configOf is what a role makes an object with.
+func configOf(args []string) Config {
+	if len(args) > 1 {
+		return twoFiles()
+	}
+	return recovering()
+}
+
+func visit(args []string, open func(ctxt, Dir, string, Config) (*Object, error)) error {
+	o, err := open(ctx, Dir{path: args[0], chosen: true}, "x", configOf(args))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -75,16 +86,34 @@ func visit(dir string, open func(ctxt, Dir, string, Config) (*Object, error)) er
 	if b := o.Body()[0]; b != 42 {
 		return fmt.Errorf("a body that was initialised to %d", b)
 	}
+	if err := annexIsWhole(o, configOf(args)); err != nil {
+		return err
+	}
 	return o.Close()
+}
+
+// annexIsWhole is nil if an object has the second file that c makes, and Init filled it in.
+func annexIsWhole(o *Object, c Config) error {
+	if o.AnnexSize() != c.Annex {
+		return fmt.Errorf("a second file of %d bytes", o.AnnexSize())
+	}
+	if c.Annex == 0 {
+		return nil
+	}
+	_, b, err := o.Annex(false)
+	if err == nil && b[0] != 42 {
+		err = fmt.Errorf("a second file that was initialised to %d", b[0])
+	}
+	return err
 }
 
 // playDir is a directory for one play.
 func playDir(t testing.TB) Dir { return Dir{path: shmtest.Dir(t), chosen: true} }
 
 // aMember starts a process that is a member of x.
-func aMember(t testing.TB, d Dir) (p *shmtest.Proc, slot int, generation uint32) {
+func aMember(t testing.TB, d Dir, files ...string) (p *shmtest.Proc, slot int, generation uint32) {
 	t.Helper()
-	p = shmtest.Start(t, "member", d.path)
+	p = shmtest.Start(t, "member", append([]string{d.path}, files...)...)
 	line, err := p.ReadLine()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, p.Stderr())
@@ -96,24 +125,28 @@ func aMember(t testing.TB, d Dir) (p *shmtest.Proc, slot int, generation uint32)
 }
 
 // aDeadMember leaves a dead member behind.
-func aDeadMember(t testing.TB, d Dir) (slot int, generation uint32) {
+func aDeadMember(t testing.TB, d Dir, files ...string) (slot int, generation uint32) {
 	t.Helper()
-	p, slot, generation := aMember(t, d)
+	p, slot, generation := aMember(t, d, files...)
 	p.Release()
 	return slot, generation
 }
 
 // settle is what must be possible when all others are gone: to have the object, whole and
 // alone, with every slot, and to leave without a trace.
-func settle(t testing.TB, d Dir) {
+func settle(t testing.TB, d Dir, files ...string) {
 	t.Helper()
+	c := configOf(append([]string{d.path}, files...))
 	var all []*Object
-	for range recovering().Members {
-		o, err := OpenOrCreate(ctx, d, "x", recovering())
+	for range c.Members {
+		o, err := OpenOrCreate(ctx, d, "x", c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, o)
+		if err := annexIsWhole(o, c); err != nil {
+			t.Error(err)
+		}
 		if b := o.Body()[0]; b != 42 {
 			t.Errorf("a body that was initialised to %d", b)
 		}
@@ -131,31 +164,41 @@ func settle(t testing.TB, d Dir) {
 	for _, o := range all {
 		closeOK(t, o)
 	}
+	if entries, err := os.ReadDir(d.path); len(entries) != 0 || err != nil {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
 }
 
 func TestKilledAtEveryPointOfAnObject(t *testing.T) {
-	simple := func(role string, prepare func(t *testing.T, d Dir)) func(*testing.T, *shmtest.Victim) {
-		return func(t *testing.T, v *shmtest.Victim) {
-			d := playDir(t)
-			prepare(t, d)
-			<-v.Start(role, d.path).Exited()
-			settle(t, d)
+	nothing := func(*testing.T, Dir, ...string) {}
+	dead := func(t *testing.T, d Dir, files ...string) { aDeadMember(t, d, files...) }
+	plays := []shmtest.Play{{Name: "maker in memory", Act: playMaker}}
+	for _, files := range [][]string{nil, {"two files"}} {
+		add := func(name string, act func(*testing.T, *shmtest.Victim, ...string)) {
+			plays = append(plays, shmtest.Play{Name: strings.Join(append([]string{name}, files...), ", "),
+				Act: func(t *testing.T, v *shmtest.Victim) { act(t, v, files...) }})
+		}
+		simple := func(name, role string, prepare func(*testing.T, Dir, ...string)) {
+			add(name, func(t *testing.T, v *shmtest.Victim, files ...string) {
+				d := playDir(t)
+				prepare(t, d, files...)
+				<-v.Start(role, append([]string{d.path}, files...)...).Exited()
+				settle(t, d, files...)
+			})
+		}
+		simple("creator", "visitor", nothing)
+		simple("comer after the dead", "visitor", dead)
+		simple("opener after the dead", "opener", dead)
+		simple("remover", "remover", dead)
+		add("among others", playAmongOthers)
+		add("in a dead member's slot", playInADeadSlot)
+		add("two create", playTwoCreate)
+		add("two leave", playTwoLeave)
+		if files == nil {
+			add("two recover", playTwoRecover)
 		}
 	}
-	nothing := func(*testing.T, Dir) {}
-	dead := func(t *testing.T, d Dir) { aDeadMember(t, d) }
-	shmtest.KillAtEveryPoint(t, []shmtest.Play{
-		{Name: "creator", Act: simple("visitor", nothing)},
-		{Name: "comer after the dead", Act: simple("visitor", dead)},
-		{Name: "opener after the dead", Act: simple("opener", dead)},
-		{Name: "remover", Act: simple("remover", dead)},
-		{Name: "among others", Act: playAmongOthers},
-		{Name: "in a dead member's slot", Act: playInADeadSlot},
-		{Name: "two recover", Act: playTwoRecover},
-		{Name: "two create", Act: playTwoCreate},
-		{Name: "two leave", Act: playTwoLeave},
-		{Name: "maker in memory", Act: playMaker},
-	}, &shmtest.KillOptions{Points: shmtest.PointsIn(t, "."), FirstOnly: testing.Short(), Parallel: true})
+	shmtest.KillAtEveryPoint(t, plays, &shmtest.KillOptions{Points: shmtest.PointsIn(t, "."), FirstOnly: testing.Short(), Parallel: true})
 }
 
 // alone fails unless o is the only living member, as o and as an outsider see it.
@@ -173,27 +216,27 @@ func alone(t *testing.T, d Dir, o *Object) {
 }
 
 // playAmongOthers is a victim that comes and goes while another stays.
-func playAmongOthers(t *testing.T, v *shmtest.Victim) {
+func playAmongOthers(t *testing.T, v *shmtest.Victim, files ...string) {
 	d := playDir(t)
-	o := mustOpen(t, d, "x", recovering())
-	<-v.Start("visitor", d.path).Exited()
+	o := mustOpen(t, d, "x", configOf(append([]string{d.path}, files...)))
+	<-v.Start("visitor", append([]string{d.path}, files...)...).Exited()
 	alone(t, d, o)
 	if o.Dead(o.slot, o.gen) {
 		t.Error("this one is taken for dead")
 	}
 	closeOK(t, o)
-	settle(t, d)
+	settle(t, d, files...)
 }
 
 // playInADeadSlot is a victim for whom only dead members' slots are left.
-func playInADeadSlot(t *testing.T, v *shmtest.Victim) {
+func playInADeadSlot(t *testing.T, v *shmtest.Victim, files ...string) {
 	d := playDir(t)
-	o := mustOpen(t, d, "x", recovering())
+	o := mustOpen(t, d, "x", configOf(append([]string{d.path}, files...)))
 	leaveDead(t, d, recovering().Members-1)
-	<-v.Start("visitor", d.path).Exited()
+	<-v.Start("visitor", append([]string{d.path}, files...)...).Exited()
 	alone(t, d, o)
 	closeOK(t, o)
-	settle(t, d)
+	settle(t, d, files...)
 }
 
 // leaveDead leaves so many dead members behind, in as many slots.
@@ -210,10 +253,10 @@ func leaveDead(t *testing.T, d Dir, n int) {
 }
 
 // playTwoRecover is two who recover the dead at once.
-func playTwoRecover(t *testing.T, v *shmtest.Victim) {
+func playTwoRecover(t *testing.T, v *shmtest.Victim, files ...string) {
 	d := playDir(t)
-	o := mustOpen(t, d, "x", recovering())
-	p := v.Start("sweeper", d.path)
+	o := mustOpen(t, d, "x", configOf(append([]string{d.path}, files...)))
+	p := v.Start("sweeper", append([]string{d.path}, files...)...)
 	line, err := p.ReadLine()
 	leaveDead(t, d, 2)
 	if err == nil && line == "ready" {
@@ -236,15 +279,15 @@ func playTwoRecover(t *testing.T, v *shmtest.Victim) {
 		}
 	}
 	closeOK(t, o)
-	settle(t, d)
+	settle(t, d, files...)
 }
 
 // playTwoCreate is two who make the same object at once, again and again.
-func playTwoCreate(t *testing.T, v *shmtest.Victim) {
+func playTwoCreate(t *testing.T, v *shmtest.Victim, files ...string) {
 	d := playDir(t)
-	p := v.Start("visitor", d.path)
+	p := v.Start("visitor", append([]string{d.path}, files...)...)
 	for {
-		o, err := OpenOrCreate(ctx, d, "x", recovering())
+		o, err := OpenOrCreate(ctx, d, "x", configOf(append([]string{d.path}, files...)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -256,14 +299,14 @@ func playTwoCreate(t *testing.T, v *shmtest.Victim) {
 			break
 		}
 	}
-	settle(t, d)
+	settle(t, d, files...)
 }
 
 // playTwoLeave is two members who leave at once: the name goes with the last.
-func playTwoLeave(t *testing.T, v *shmtest.Victim) {
+func playTwoLeave(t *testing.T, v *shmtest.Victim, files ...string) {
 	d := playDir(t)
-	o := mustOpen(t, d, "x", recovering())
-	p := v.Start("member", d.path)
+	o := mustOpen(t, d, "x", configOf(append([]string{d.path}, files...)))
+	p := v.Start("member", append([]string{d.path}, files...)...)
 	if _, err := p.ReadLine(); err == nil {
 		p.CloseStdin()
 	}
@@ -273,5 +316,5 @@ func playTwoLeave(t *testing.T, v *shmtest.Victim) {
 			t.Errorf("both left, and the name is there: %v", err)
 		}
 	}
-	settle(t, d)
+	settle(t, d, files...)
 }

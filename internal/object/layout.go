@@ -92,7 +92,9 @@ type header struct {
 	config      [16]words.Uint64
 	typeName    [typeName]byte
 	highest     words.Uint32
-	_           [60]byte
+	_           uint32
+	annex       words.Uint64
+	_           [48]byte
 }
 
 // record is the common part of a member's record.

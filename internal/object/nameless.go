@@ -38,6 +38,14 @@ func zero(b []byte) bool {
 // memfdSeals are those of an object in a memfd: its size is for ever.
 const memfdSeals = sys.F_SEAL_SHRINK | sys.F_SEAL_GROW | sys.F_SEAL_SEAL
 
+// namelessShape is shape of an object without a name, which has one file or none.
+func (c *Config) namelessShape() (shape, error) {
+	if c.Annex != 0 {
+		return shape{}, fmt.Errorf("an object without a name has no second file: %w", errors.ErrUnsupported)
+	}
+	return c.shape()
+}
+
 // CreateMemfd makes an object in memory without a name, and joins it as its first member.
 // label is for people, as of memfd_create(2).
 func CreateMemfd(label string, c Config) (*Object, error) {
@@ -50,7 +58,7 @@ func CreateMemfd(label string, c Config) (*Object, error) {
 }
 
 func (p place) createMemfd(label string, c Config) (*Object, error) {
-	s, err := c.shape()
+	s, err := c.namelessShape()
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +144,7 @@ func OpenMapping(ctx context.Context, m *shmkit.Mapping, companion *os.File, c C
 }
 
 func (o *Object) joinMapping(m *shmkit.Mapping, c *Config) error {
-	wanted, err := c.shape()
+	wanted, err := c.namelessShape()
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ type Object struct {
 	gen     uint32
 	// borrowed: the mapping is somebody else's.
 	borrowed bool
+	trusted  owners // whose files are, in the directory
+	second   annex
 
 	closed atomic.Bool
 
@@ -121,13 +123,14 @@ func (o *Object) unmap() error { return errors.Join(o.Unmap(), o.locks.file.Clos
 
 // Unmap gives the memory back, after Leave.
 func (o *Object) Unmap() error {
+	err := o.unmapAnnex()
 	if o.view == nil {
-		return nil
+		return err
 	}
 	if o.borrowed {
-		return o.view.Close()
+		return errors.Join(err, o.view.Close())
 	}
-	return errors.Join(o.view.Close(), o.m.Close())
+	return errors.Join(err, o.view.Close(), o.m.Close())
 }
 
 // Close is Leave and Unmap, for who knows that nobody uses the memory.

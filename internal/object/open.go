@@ -62,7 +62,7 @@ func open(ctx context.Context, d Dir, name string, c Config, create, exclusive b
 			d.tidy() // there may have been one that only the dead had
 		}
 		if errors.Is(err, fs.ErrNotExist) && create {
-			o, err = p.create(c)
+			o, err = p.create(c, trusted)
 			if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) { // somebody was faster; or tidied the directory
 				continue
 			}
@@ -95,7 +95,7 @@ func (p place) join(ctx context.Context, c Config, trusted owners) (*Object, err
 		return nil, errors.Join(err, f.Close())
 	}
 	point("join:opened")
-	o := &Object{place: p, locks: locks{file: fdmap.New(f, p.address)}, recover: c.Recover, keep: c.Keep, slot: -1}
+	o := &Object{place: p, locks: locks{file: fdmap.New(f, p.address)}, recover: c.Recover, keep: c.Keep, trusted: trusted, slot: -1}
 	if err := o.joinOpened(ctx, &c); err != nil {
 		return nil, errors.Join(err, o.unmap())
 	}
@@ -152,6 +152,13 @@ func (o *Object) joinLocked(c *Config) (alone bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	gone, err := o.annexGone()
+	if err != nil {
+		return false, err
+	}
+	if gone && alive {
+		return false, fmt.Errorf("%w: its second file is gone", ErrCorrupt)
+	}
 	kept := false
 	err = guard(func() error {
 		kept = o.persistent || o.kept()
@@ -160,7 +167,7 @@ func (o *Object) joinLocked(c *Config) (alone bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if !alive && !kept {
+	if gone || !alive && !kept {
 		return true, nil
 	}
 	if err := o.fits(c); err != nil {
@@ -199,7 +206,7 @@ func (o *Object) readHeader(size int64) error {
 }
 
 // create makes the object and gives it its name. fs.ErrExist: somebody else did.
-func (p place) create(c Config) (*Object, error) {
+func (p place) create(c Config, trusted owners) (*Object, error) {
 	s, err := c.shape()
 	if err != nil {
 		return nil, err
@@ -214,15 +221,15 @@ func (p place) create(c Config) (*Object, error) {
 	}
 	point("create:opened")
 	f := os.NewFile(uintptr(fd), p.path)
-	o := &Object{shape: s, place: p, locks: locks{file: fdmap.New(f, p.address)}, recover: c.Recover, keep: c.Keep, slot: -1}
+	o := &Object{shape: s, place: p, locks: locks{file: fdmap.New(f, p.address)}, recover: c.Recover, keep: c.Keep, trusted: trusted, slot: -1}
 	if err := o.build(f, &c, mode); err != nil {
 		return nil, errors.Join(err, o.unmap())
 	}
 	point("create:joined")
-	if err := o.locks.file.Use(func(f *os.File) error { return sys.LinkTmpfile(int(f.Fd()), p.path) }); err != nil {
+	if err := o.link(); err != nil {
 		return nil, errors.Join(err, o.unmap())
 	}
-	point("create:named")
+	point("create:unlocked")
 	return o, nil
 }
 
@@ -236,11 +243,20 @@ func (o *Object) build(f *os.File, c *Config, mode fs.FileMode) error {
 		return err
 	}
 	// Nobody else is to find the file system full while we learn that it is too small.
-	if space, err := sys.SpaceOf(int(f.Fd())); err == nil && space.Lacks(o.size) {
+	if space, err := sys.SpaceOf(int(f.Fd())); err == nil && space.Lacks(o.size+o.shape.annex) {
 		return syscall.ENOSPC
 	}
 	if _, err := fdmap.Reserve(context.Background(), int(f.Fd()), 0, 0, o.size, int64(os.Getpagesize())); err != nil {
 		return err
+	}
+	if o.shape.annex > 0 {
+		annexMode := c.AnnexMode
+		if annexMode == 0 {
+			annexMode = mode
+		}
+		if err := o.makeAnnex(annexMode); err != nil {
+			return err
+		}
 	}
 	point("create:reserved")
 	if err := o.mapObject(o.locks.file, o.size); err != nil {

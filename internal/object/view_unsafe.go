@@ -20,6 +20,8 @@ const (
 	_ = uint(128 - unsafe.Offsetof(header{}.config))
 	_ = uint(unsafe.Offsetof(header{}.typeName) - 256)
 	_ = uint(256 - unsafe.Offsetof(header{}.typeName))
+	_ = uint(unsafe.Offsetof(header{}.annex) - 520)
+	_ = uint(520 - unsafe.Offsetof(header{}.annex))
 	_ = uint(unsafe.Offsetof(record{}.command) - 40)
 	_ = uint(40 - unsafe.Offsetof(record{}.command))
 )
