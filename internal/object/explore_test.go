@@ -8,13 +8,15 @@ import (
 
 // The steps of docs/abi/object.md at small size: three processes that each open or make
 // an object with two slots, are members, and leave (or, if the object is persistent, two
-// of those and one that removes it), in every order, with up to two kills
-// between any two steps. What must hold:
+// of those and one that removes it), of one file and of two, in every order, with up to two
+// kills between any two steps. What must hold:
 //
 //   - who is a member has the name lead to its object, its record live, and its slot
 //     alone, and the others do not take it for dead;
 //   - no membership is mistaken for an earlier one;
 //   - who died never looks as if it had left;
+//   - a member's object has its second file, and nobody finds it missing while anybody lives;
+//   - a second file is never there without the name that leads to it;
 //   - when all have ended, the name is gone unless somebody was killed, and then the next
 //     to come gets an object.
 //
@@ -32,10 +34,14 @@ type step uint8
 const (
 	stOpen step = iota
 	stMake
+	stLinkLock
 	stLink
+	stLinkAnnex
+	stLinkUnlock
 	stJoinLock
 	stCheckName
 	stCheckAlive
+	stCheckAnnex
 	stClaim
 	stClean
 	stLive
@@ -46,6 +52,7 @@ const (
 	stRemoveLock
 	stRemoveName
 	stRemoveAlive
+	stUnlinkAnnex
 	stUnlink
 	stRemoveUnlock
 	stEnd
@@ -58,6 +65,7 @@ type inode struct {
 	died       [slots]uint16 // generations, as members
 	joinW      int8          // process + 1
 	joinR      [processes]bool
+	annex      bool // the second file has its name
 }
 
 type actor struct {
@@ -68,6 +76,7 @@ type actor struct {
 	cursor uint8
 	again  bool // after the remove check it opens anew
 	saw    bool // it saw that another one lives
+	alive  bool // another one lived when it was about to join
 	dead   bool
 }
 
@@ -96,14 +105,22 @@ const (
 	claimWithout  broken = "a slot taken without its byte"
 	noRemoveCheck broken = "leaving without the remove check"
 	deadAsLeft    broken = "what the dead left cleaned under its generation"
+	noLinkLock    broken = "two names given without J"
+	annexFirst    broken = "the second file's name given first"
+	objectFirst   broken = "the object's name removed first"
+	noAnnexCheck  broken = "joining without looking whether the second file is there"
+	goneIsKept    broken = "a persistent object kept whose second file is gone"
+	annexStays    broken = "removing one name of two"
 )
 
 type explorer struct {
 	without broken
 	// persistent: members do not remove it, the last process does, as shmkit rm.
 	persistent bool
-	seen       map[world]bool
-	fault      string
+	// twoFiles: the object has a second file.
+	twoFiles bool
+	seen     map[world]bool
+	fault    string
 }
 
 func (e *explorer) fail(w *world, format string, args ...any) {
@@ -146,7 +163,7 @@ func (e *explorer) next(w *world, p int) bool {
 	remover := e.persistent && p == processes-1
 	switch me.at {
 	case stOpen:
-		me.cursor, me.again, me.saw = 0, false, false
+		me.cursor, me.again, me.saw, me.alive = 0, false, false, false
 		if remover {
 			if me.file, me.at = w.name, stRemoveLock; w.name < 0 {
 				me.at = stEnd
@@ -165,17 +182,42 @@ func (e *explorer) next(w *world, p int) bool {
 		me.file = w.made
 		w.made++
 		me.slot, me.gen, me.at = 0, 1, stLink
+		if e.twoFiles {
+			me.at = stLinkLock
+		}
 		if e.without == nameFirst {
 			return true
 		}
 		e.become(w, p)
+	case stLinkLock:
+		if e.without != noLinkLock {
+			f.joinW = int8(p + 1) // nobody else has the file
+		}
+		f.annex = e.without == annexFirst
+		me.at = stLink
 	case stLink:
 		if w.name >= 0 {
 			f.free(p)
+			f.annex = false
 			me.file, me.at = -1, stOpen
 			return true
 		}
 		w.name = me.file
+		switch {
+		case e.twoFiles:
+			me.at = stLinkAnnex
+		case e.without == nameFirst:
+			me.at = stClean
+		default:
+			me.at = stMember
+		}
+	case stLinkAnnex:
+		f.annex = true
+		me.at = stLinkUnlock
+	case stLinkUnlock:
+		if int(f.joinW) == p+1 {
+			f.joinW = 0
+		}
 		me.at = stMember
 		if e.without == nameFirst {
 			me.at = stClean
@@ -197,8 +239,21 @@ func (e *explorer) next(w *world, p int) bool {
 			me.file, me.at = -1, stOpen
 		}
 	case stCheckAlive:
+		me.alive, me.at = f.others(p), stClaim
+		if e.twoFiles {
+			me.at = stCheckAnnex
+		}
+		if !me.alive && e.without != noStaleCheck && !e.persistent {
+			f.joinR[p] = false
+			me.at, me.again = stRemoveLock, true
+		}
+	case stCheckAnnex:
 		me.at = stClaim
-		if !f.others(p) && e.without != noStaleCheck && !e.persistent {
+		switch {
+		case f.annex || e.without == noAnnexCheck:
+		case me.alive:
+			e.fail(w, "process %d finds the second file gone of an object that lives", p)
+		default:
 			f.joinR[p] = false
 			me.at, me.again = stRemoveLock, true
 		}
@@ -249,7 +304,7 @@ func (e *explorer) next(w *world, p int) bool {
 			f.byteOf[me.slot] = 0
 		}
 		me.at = stRemoveLock
-		if e.without == noRemoveCheck || e.without == checkFirst || e.persistent {
+		if e.without == noRemoveCheck || e.without == checkFirst || e.persistent && !e.twoFiles {
 			me.at = stEnd
 		}
 	case stRemoveLock:
@@ -274,6 +329,9 @@ func (e *explorer) next(w *world, p int) bool {
 		}
 	case stRemoveAlive:
 		me.at = stUnlink
+		if e.twoFiles && e.without != objectFirst && e.without != annexStays {
+			me.at = stUnlinkAnnex
+		}
 		others := f.others(p)
 		if e.without == checkFirst { // one's own byte is no obstacle to one's own probe: but it is to the other's
 			others = f.byteOf[0] != 0 && f.byteOf[1] != 0
@@ -281,9 +339,21 @@ func (e *explorer) next(w *world, p int) bool {
 		if others && e.without != noAliveCheck {
 			me.at = stRemoveUnlock
 		}
+		if e.persistent && !remover && (f.annex || e.without == goneIsKept) {
+			me.at = stRemoveUnlock
+		}
+	case stUnlinkAnnex:
+		f.annex = false
+		me.at = stUnlink
+		if e.without == objectFirst {
+			me.at = stRemoveUnlock
+		}
 	case stUnlink:
 		w.name = -1
 		me.at = stRemoveUnlock
+		if e.without == objectFirst && e.twoFiles {
+			me.at = stUnlinkAnnex
+		}
 	case stRemoveUnlock:
 		if int(f.joinW) == p+1 {
 			f.joinW = 0
@@ -333,6 +403,9 @@ func (w *world) kill(p int) {
 // check looks at what must hold at any moment.
 func (e *explorer) check(w *world) {
 	for i := range w.files {
+		if w.files[i].annex && int(w.name) != i {
+			e.fail(w, "a second file is there without the name that leads to it")
+		}
 		for s, gen := range w.files[i].gen {
 			if w.files[i].state[s] == stateFree && w.files[i].died[s]&(1<<gen) != 0 {
 				e.fail(w, "a dead member of slot %d looks as if it had left", s)
@@ -352,6 +425,8 @@ func (e *explorer) check(w *world) {
 			e.fail(w, "process %d is a member, and its record says otherwise", p)
 		case int(f.byteOf[me.slot]) != p+1:
 			e.fail(w, "process %d is a member, and its byte is free or another's", p)
+		case e.twoFiles && !f.annex:
+			e.fail(w, "process %d is a member of an object without its second file", p)
 		}
 		for q := range w.procs {
 			if o := &w.procs[q]; q != p && !o.dead && o.at == stMember && o.file == me.file && o.slot == me.slot {
@@ -395,6 +470,7 @@ func (e *explorer) explore(w world, mostKills int8) {
 		w.procs[0] = actor{file: -1}
 		for range 100 {
 			if w.procs[0].at == stMember {
+				e.check(&w)
 				return
 			}
 			if !e.next(&w, 0) {
@@ -415,11 +491,10 @@ func begin() world {
 
 func TestEveryOrderOfJoiningAndLeavingIsRight(t *testing.T) {
 	most := int8(2)
-	if testing.Short() {
+	if testing.Short() || underRace { // which has nothing to find here
 		most = 1
 	}
-	for _, persistent := range []bool{false, true} {
-		e := &explorer{persistent: persistent, seen: map[world]bool{}}
+	for _, e := range everyKind("") {
 		e.explore(begin(), most)
 		if e.fault != "" {
 			t.Error(e.fault)
@@ -427,21 +502,31 @@ func TestEveryOrderOfJoiningAndLeavingIsRight(t *testing.T) {
 		if len(e.seen) < 10_000 {
 			t.Errorf("only %d states", len(e.seen))
 		}
-		t.Logf("persistent %t: %d states", persistent, len(e.seen))
+		t.Logf("persistent %t, two files %t: %d states", e.persistent, e.twoFiles, len(e.seen))
 	}
+}
+
+// everyKind returns an explorer for each kind of object, those with little to visit first.
+func everyKind(without broken) (all []*explorer) {
+	for _, persistent := range []bool{true, false} {
+		for _, twoFiles := range []bool{true, false} {
+			all = append(all, &explorer{without: without, persistent: persistent, twoFiles: twoFiles, seen: map[world]bool{}})
+		}
+	}
+	return all
 }
 
 func TestEveryStepOfJoiningAndLeavingIsNeeded(t *testing.T) {
 	for _, without := range []broken{
 		noNameCheck, noJoinLock, noRemoveLock, noAliveCheck, noRemoveName, checkFirst, nameFirst, sameGen, noStaleCheck, claimWithout, noRemoveCheck, deadAsLeft,
+		noLinkLock, annexFirst, objectFirst, noAnnexCheck, goneIsKept, annexStays,
 	} {
 		t.Run(strings.ReplaceAll(string(without), " ", "_"), func(t *testing.T) {
 			fault := ""
-			for _, persistent := range []bool{false, true} {
-				e := &explorer{without: without, persistent: persistent, seen: map[world]bool{}}
+			for _, e := range everyKind(without) {
 				e.explore(begin(), 2)
-				if fault == "" {
-					fault = e.fault
+				if fault = e.fault; fault != "" {
+					break
 				}
 			}
 			if fault == "" {
