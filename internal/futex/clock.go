@@ -24,6 +24,9 @@ func now() int64 {
 	return e.reading + int64(time.Since(e.at))
 }
 
+// Now reads CLOCK_MONOTONIC, in nanoseconds.
+func Now() int64 { return now() }
+
 // onGrid moves a deadline forward to a multiple of half its bound, so that the sleepers
 // that a poller has with this bound end together: it is woken twice a bound at most,
 // not once for each of them. A waiter that goes back to sleep at once then sleeps for

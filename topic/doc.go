@@ -1,0 +1,2 @@
+// Package topic is publish and subscribe between processes.
+package topic

@@ -1,0 +1,216 @@
+package topic
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/shmkit/shmkit"
+	"github.com/shmkit/shmkit/internal/futex"
+	"github.com/shmkit/shmkit/internal/words"
+)
+
+// lane is a publisher: the one writer of a lane.
+type lane struct {
+	n      *node // immutable, like the next six
+	m      *messages
+	index  int
+	h      *laneHeader
+	ring   []byte
+	bell   *words32 // where it sleeps for room
+	id     uint32   // of the publisher
+	closed atomic.Bool
+
+	mu    sync.Mutex
+	tail  uint64 // v of the last message; protected by mu, like all that follows
+	bound uint64 // messages with a lower v may be overwritten
+	pool  pool
+	loans loans
+
+	spin futex.Spinner
+	watched
+}
+
+// newLane claims a lane and adopts it.
+func (n *node) newLane() (l *lane, err error) {
+	if err := n.use(); err != nil {
+		return nil, n.fail("publish to", err)
+	}
+	m, err := n.messages(true)
+	if err == nil {
+		if fault := shmkit.Guard(func() { l, err = n.claimLane(m) }); fault != nil {
+			err = fault
+		}
+	}
+	if err != nil {
+		_ = n.leave() // what counts is why there is no publisher
+		return nil, n.fail("publish to", err)
+	}
+	return l, nil
+}
+
+func (n *node) claimLane(m *messages) (*lane, error) {
+	for _, wanted := range []struct{ dead, used bool }{{false, false}, {false, true}, {true, true}} {
+		for i := range n.lanes {
+			h := m.lane(i)
+			of, ok := n.unowned(&h.owner, wanted.dead)
+			if !ok || !wanted.used && h.tail.Load() != 0 || !n.claim(&h.owner, of) {
+				continue
+			}
+			point("lane:claimed")
+			l := &lane{n: n, m: m, index: i, h: h, ring: m.ringOf(i), bell: n.roomBell(i)}
+			l.adopt()
+			point("lane:adopted")
+			l.id = m.h.ids.Add(1)
+			h.publisher.Store(l.id)
+			m.h.used.Or(1 << i)
+			point("lane:used")
+			return l, nil
+		}
+	}
+	return nil, ErrPublishers
+}
+
+// slot returns the bytes of the slot of v.
+func (l *lane) slot(v uint64) []byte { return l.m.slotIn(l.ring, v) }
+
+// slotIn returns the bytes of the slot of v in a ring.
+func (m *messages) slotIn(ring []byte, v uint64) []byte {
+	size := m.slotSize()
+	at := int(v>>1&uint64(m.ring-1)) * size
+	return ring[at : at+size : at+size]
+}
+
+// adopt makes the lane right, whatever its last publisher was doing when it died, and finds out
+// what is in it.
+func (l *lane) adopt() {
+	n, h := l.n, l.h
+	tail := h.tail.Load() &^ 1
+	for range n.ring {
+		if next := tail + 2; slotAt(l.slot(next)).word.Load() != next|1 {
+			break
+		}
+		tail += 2
+	}
+	h.tail.Store(tail)
+	point("adopt:tail")
+	l.tail = tail
+	l.pool.init(&n.geometry)
+	for i := range uint64(n.ring) {
+		v := tail - 2*i // the message of the last R that belongs there
+		s := slotAt(l.slot(v))
+		if s.word.Load() == v|1 && l.pool.keep(v, s.chunk.Load()) {
+			continue
+		}
+		s.word.Store(v + 2*uint64(n.ring))
+		point("adopt:cleared")
+	}
+	l.pool.rest()
+	l.bound = n.lowest(l.index, h.reclaimed.Load()&^1)
+}
+
+// lowest returns the lower of m and the cursors of all reliable seats.
+func (n *node) lowest(lane int, m uint64) uint64 {
+	for i := range n.highest() {
+		if n.seat(i).mode.Load() != reliable {
+			continue
+		}
+		if c := n.cursors(i)[lane].Load() &^ 1; int64(c-m) < 0 {
+			m = c
+		}
+	}
+	return m
+}
+
+// room returns how many messages may be published now, at most want; mu is held.
+func (l *lane) room(want int) int {
+	if got := l.roomNow(); got >= want {
+		return want
+	}
+	l.reclaim()
+	return max(min(l.roomNow(), want), 0)
+}
+
+func (l *lane) roomNow() int {
+	next := l.tail + 2
+	return int(int64(l.bound+2*uint64(l.n.ring)-next)/2) - l.loans.out
+}
+
+// reclaim moves the bound on, as far as those who have not read allow. mu is held.
+func (l *lane) reclaim() {
+	n := l.n
+	joins := n.w.joins.Load()
+	m := n.lowest(l.index, l.tail+2-2*uint64(n.history))
+	if int64(m-l.bound) <= 0 {
+		return
+	}
+	l.h.reclaimed.Store(m)
+	point("reclaim:said")
+	if n.w.joins.Load() != joins {
+		m = n.lowest(l.index, m)
+		point("reclaim:again")
+	}
+	if int64(m-l.bound) > 0 {
+		l.bound = m
+	}
+}
+
+// wake has those who sleep for a bell woken, if there may be any.
+func (n *node) wake(bell *words32) {
+	v := bell.Load()
+	for v&somebodySleeps != 0 {
+		if bell.CompareAndSwap(v, v+1) { // the bit goes, the count goes up
+			point("ring:rung")
+			_, _ = futex.Wake(bell, futex.All) // if the memory is gone they find out themselves
+			point("ring:woken")
+			return
+		}
+		v = bell.Load()
+	}
+}
+
+// begin says that message v is being written to its slot.
+func (l *lane) begin(v uint64) []byte {
+	b := l.slot(v)
+	words.Release64(&slotAt(b).word, v)
+	point("publish:begun")
+	return b
+}
+
+// describe writes what is known of the message besides.
+func (l *lane) describe(s *slot, length int) {
+	words.Release64(&s.what, uint64(l.id)<<publisherShift|uint64(length))
+	if l.n.times {
+		words.Release64(&s.time, uint64(futex.Now()))
+	}
+}
+
+// writeSlot writes a message that stands in its slot, all but the word.
+func (l *lane) writeSlot(b []byte, message []byte) {
+	l.describe(slotAt(b), len(message))
+	copyIn(b[l.n.messageOffset():], message)
+	point("publish:written")
+}
+
+// writeChunk writes a slot that names a chunk, all but the word, and retires the chunk that it named.
+func (l *lane) writeChunk(b []byte, v uint64, chunk uint32, length int) {
+	s := slotAt(b)
+	l.describe(s, length)
+	words.Release32(&s.chunk, chunk)
+	l.pool.replace(v, chunk)
+	point("publish:written")
+}
+
+// commit makes a message of v, and of those behind it that were written before it.
+func (l *lane) commit(b []byte, v uint64, last uint64) {
+	slotAt(b).word.Store(v | 1)
+	point("publish:there")
+	words.Release64(&l.h.tail, last)
+	l.tail = last
+	point("publish:tail")
+	if l.n.w.bell.Load()&somebodySleeps != 0 {
+		l.n.wake(&l.n.w.bell)
+	}
+}
+
+// point is called between the steps; tests kill there.
+var point = func(name string) {}

@@ -1,0 +1,226 @@
+package topic
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/shmkit/shmkit"
+	"github.com/shmkit/shmkit/internal/words"
+)
+
+// A batch is messages to be published together: one behind the other in flat, or each on its own.
+type batch struct {
+	flat []byte
+	size int
+	each [][]byte
+}
+
+func (b *batch) len() int {
+	if b.each != nil {
+		return len(b.each)
+	}
+	return len(b.flat) / b.size
+}
+
+func (b *batch) message(i int) []byte {
+	if b.each != nil {
+		return b.each[i]
+	}
+	return b.flat[i*b.size : (i+1)*b.size]
+}
+
+// run runs f as the one who has the lane: with faults as errors, and the publisher open.
+func (l *lane) run(f func() error) (err error) {
+	l.mu.Lock()
+	if l.closed.Load() {
+		err = ErrClosed
+	} else if fault := shmkit.Guard(func() { err = f() }); fault != nil {
+		err = fault
+	}
+	l.mu.Unlock()
+	return err
+}
+
+// full runs f; if there is no room, it looks for the dead among those who hold the lane up, and runs
+// it again.
+func (l *lane) full(f func() error) error {
+	err := l.run(f)
+	if err != ErrFull {
+		return err
+	}
+	evicted := false
+	if err := l.run(func() error { evicted = l.evict(); return nil }); err != nil {
+		return err
+	}
+	if !evicted {
+		return err
+	}
+	return l.run(f)
+}
+
+// send publishes a copy of a message.
+func (l *lane) send(ctx context.Context, message []byte, wait bool) error {
+	if len(message) > l.n.geometry.room {
+		return l.n.fail("send", l.n.tooLarge(len(message)))
+	}
+	for {
+		err := l.run(func() error { return l.put(message) })
+		if err == ErrFull {
+			err = l.full(func() error { return l.put(message) })
+		}
+		if err != ErrFull || !wait {
+			return l.n.fail("send", err)
+		}
+		if err := l.await(ctx); err != nil {
+			return l.n.fail("send", err)
+		}
+	}
+}
+
+func (n *node) tooLarge(length int) error {
+	return fmt.Errorf("%d bytes, the topic has room for %d: %w", length, n.geometry.room, ErrTooLarge)
+}
+
+// put publishes a copy of one message. mu is held.
+func (l *lane) put(message []byte) error {
+	if l.room(1) == 0 {
+		return ErrFull
+	}
+	v := l.tail + 2
+	if l.n.inline {
+		b := l.begin(v)
+		l.writeSlot(b, message)
+		l.commit(b, v, v)
+		return nil
+	}
+	chunk, err := l.take()
+	if err != nil {
+		return err
+	}
+	copy(l.m.chunk(l.index, chunk), message)
+	point("publish:copied")
+	b := l.begin(v)
+	l.writeChunk(b, v, chunk, len(message))
+	l.commit(b, v, v)
+	return nil
+}
+
+// sendBatch publishes copies of messages, as many together as there is room for, and returns how
+// many it published. Waiting, it is all of them, or an error.
+func (l *lane) sendBatch(ctx context.Context, b batch, wait bool) (sent int, err error) {
+	for i := range b.each {
+		if len(b.each[i]) > l.n.geometry.room {
+			return 0, l.n.fail("send", l.n.tooLarge(len(b.each[i])))
+		}
+	}
+	total := b.len()
+	for sent < total {
+		err := l.full(func() error {
+			n, err := l.putBatch(&b, sent, total)
+			sent += n
+			return err
+		})
+		if err == nil {
+			continue
+		}
+		if err == ErrFull && wait {
+			if err = l.await(ctx); err == nil {
+				continue
+			}
+		}
+		if err == ErrFull && sent > 0 {
+			return sent, nil
+		}
+		return sent, l.n.fail("send", err)
+	}
+	return sent, nil
+}
+
+// putBatch publishes messages from one on, as many as there is room for. mu is held.
+func (l *lane) putBatch(b *batch, from, to int) (sent int, err error) {
+	n := l.room(to - from)
+	if n == 0 {
+		return 0, ErrFull
+	}
+	first := l.tail + 2
+	for i := 1; i < n; i++ {
+		v := first + 2*uint64(i)
+		s, err := l.fill(v, b.message(from+i))
+		if err != nil {
+			return 0, err
+		}
+		words.Release64(&slotAt(s).word, v|1)
+		point("batch:behind")
+	}
+	s, err := l.fill(first, b.message(from))
+	if err != nil {
+		return 0, err
+	}
+	l.commit(s, first, first+2*uint64(n-1))
+	return n, nil
+}
+
+// fill writes a message to the slot of v, all but the word. mu is held.
+func (l *lane) fill(v uint64, message []byte) (b []byte, err error) {
+	if l.n.inline {
+		b = l.begin(v)
+		l.writeSlot(b, message)
+		return b, nil
+	}
+	chunk, err := l.take()
+	if err != nil {
+		return nil, err
+	}
+	copy(l.m.chunk(l.index, chunk), message)
+	b = l.begin(v)
+	l.writeChunk(b, v, chunk, len(message))
+	return b, nil
+}
+
+// evict frees the seats of the dead who hold the lane up, and reports whether there was any. mu is
+// held.
+func (l *lane) evict() (found bool) {
+	n := l.n
+	for i := range n.highest() {
+		h := n.seat(i)
+		if h.mode.Load() != reliable || int64(n.cursors(i)[l.index].Load()&^1-l.bound) > 0 {
+			continue
+		}
+		of, gone := n.unowned(&h.owner, true)
+		if !gone || !n.claim(&h.owner, of) {
+			continue
+		}
+		point("evict:claimed")
+		n.clearSeat(i)
+		h.owner.Store(0)
+		point("evict:freed")
+		n.wakeAll()
+		found = true
+	}
+	return found
+}
+
+// wakeAll has all publishers look whether they have room.
+func (n *node) wakeAll() {
+	for i := range n.lanes {
+		n.wake(n.roomBell(i))
+	}
+}
+
+// close ends it, unless loans are held. Who waits in it is sent away.
+func (l *lane) close() error {
+	l.mu.Lock()
+	if l.closed.Load() {
+		l.mu.Unlock()
+		return nil
+	}
+	if l.loans.out > 0 {
+		l.mu.Unlock()
+		return l.n.fail("close", ErrHeld)
+	}
+	l.closed.Store(true)
+	_ = shmkit.Guard(func() { l.h.owner.Store(0) }) // if the memory is gone, so is the lane
+	l.mu.Unlock()
+	l.sendAway(l.bell)
+	return l.n.fail("close", l.n.leave())
+}

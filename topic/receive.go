@@ -1,0 +1,275 @@
+package topic
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/shmkit/shmkit"
+	"github.com/shmkit/shmkit/internal/futex"
+)
+
+// Info is what is known of a message besides.
+type Info struct {
+	// Sequence is the message's number in the order of its publisher, from 1 on; a publisher that
+	// comes in the place of one that has gone goes on with its numbers.
+	Sequence uint64
+	// Publisher is the id of its publisher, as of Publisher.ID.
+	Publisher uint32
+	// Missed is how many messages in front of it, of the same place, this subscriber has missed
+	// since the one before.
+	Missed uint64
+	// Time is when it was published, by the clock of Now; 0 if the topic was made without
+	// Timestamps.
+	Time time.Duration
+}
+
+// Now returns the time of the clock that timestamps are of, CLOCK_MONOTONIC of
+// clock_gettime(2): since some moment before the machine was started.
+func Now() time.Duration { return time.Duration(futex.Now()) }
+
+// A view is a message that a subscriber holds.
+type view struct {
+	s      *seat
+	index  int
+	serial uint64
+	data   []byte
+	Info
+}
+
+// run runs f as the one who has the seat: with faults as errors, and the subscriber open.
+func (s *seat) run(f func() error) (err error) {
+	s.mu.Lock()
+	if s.closed.Load() {
+		err = ErrClosed
+	} else if fault := shmkit.Guard(func() { err = f() }); fault != nil {
+		err = fault
+	}
+	s.mu.Unlock()
+	return err
+}
+
+// until is run, waiting for a message as long as there is none, if it is to wait.
+func (s *seat) until(ctx context.Context, wait bool, f func() error) error {
+	for {
+		err := s.run(f)
+		if err != ErrEmpty || !wait {
+			return s.n.fail("receive from", err)
+		}
+		if err := s.await(ctx); err != nil {
+			return s.n.fail("receive from", err)
+		}
+	}
+}
+
+// first returns the lane and the slot of a message, ErrEmpty if there is none. mu is held.
+func (s *seat) first() (lane int, v uint64, b []byte, err error) {
+	lane = s.find()
+	if s.spoilt {
+		s.spoilt = false
+		return 0, 0, nil, ErrCorrupt
+	}
+	if lane < 0 {
+		s.mend()
+		return 0, 0, nil, ErrEmpty
+	}
+	v = s.next[lane].Load()
+	point("receive:found")
+	return lane, v, s.slot(lane, v), nil
+}
+
+// length returns how long a message is, and goes on behind it if it cannot be (ErrCorrupt): longer than
+// there is room, or, of a type, shorter. mu is held.
+func (s *seat) length(lane int, v uint64, b []byte, whole bool) (length int, err error) {
+	length = int(uint32(slotAt(b).what.Load()))
+	if length <= s.n.geometry.room && (!whole || length == s.n.geometry.room) {
+		return length, nil
+	}
+	return 0, s.refuse(lane, v, b)
+}
+
+// refuse goes on behind a message that cannot be, unless it was overwritten meanwhile (errAgain).
+func (s *seat) refuse(lane int, v uint64, b []byte) error {
+	if slotAt(b).word.Load() != v|1 {
+		return errAgain
+	}
+	s.advance(lane, v+2)
+	return ErrCorrupt
+}
+
+// info fills in what is known of message v. mu is held.
+func (s *seat) info(i *Info, v uint64, b []byte) {
+	h := slotAt(b)
+	i.Sequence, i.Publisher, i.Time = v/2, uint32(h.what.Load()>>publisherShift), 0
+	if s.n.times {
+		i.Time = time.Duration(h.time.Load())
+	}
+}
+
+// accept is called when a message has been got: it goes on behind it. mu is held.
+func (s *seat) accept(i *Info, lane int, v uint64) {
+	i.Missed, s.skipped[lane] = s.skipped[lane], 0
+	s.advance(lane, v+2)
+}
+
+// A try that was too slow is repeated; so often that only who is overtaken by a whole ring each time
+// gives up, and is told that there is nothing.
+const tries = 64
+
+type again struct{}
+
+func (again) Error() string { return "message was overwritten" }
+
+var errAgain error = again{}
+
+// copyNow receives a copy of a message. mu is held.
+func (s *seat) copyNow(dst []byte, i *Info, whole bool) (n int, err error) {
+	for range tries {
+		lane, v, b, err := s.first()
+		if err != nil {
+			return 0, err
+		}
+		if n, err = s.copyFrom(dst, i, whole, lane, v, b); err != errAgain {
+			return n, err
+		}
+	}
+	return 0, ErrEmpty
+}
+
+// copyFrom copies message v, errAgain if it was overwritten meanwhile. mu is held.
+func (s *seat) copyFrom(dst []byte, i *Info, whole bool, lane int, v uint64, b []byte) (n int, err error) {
+	n, err = s.length(lane, v, b, whole)
+	if err != nil {
+		return 0, err
+	}
+	short := n > len(dst)
+	dst = dst[:min(n, len(dst))]
+	s.info(i, v, b)
+	if s.n.inline {
+		copyOut(dst, b[s.n.messageOffset():])
+		point("receive:copied")
+		if slotAt(b).word.Load() != v|1 {
+			return 0, errAgain
+		}
+	} else {
+		k := s.n.geometry.held // which no view has
+		data, err := s.protect(k, lane, v, b)
+		if err != nil {
+			return 0, err
+		}
+		copy(dst, data)
+		point("receive:copied")
+		s.hazards[k].Store(0)
+	}
+	if short {
+		return n, io.ErrShortBuffer
+	}
+	s.accept(i, lane, v)
+	return n, nil
+}
+
+// free returns a view that is not held, ErrTooMany if all are. mu is held.
+func (s *seat) free() (k int, err error) {
+	held := s.held.Load()
+	for k = range s.views {
+		if held&(1<<k) == 0 {
+			return k, nil
+		}
+	}
+	return 0, ErrTooMany
+}
+
+// protect has hazard k name the chunk of message v, and returns the chunk; errAgain if the message was
+// overwritten meanwhile. mu is held.
+func (s *seat) protect(k, lane int, v uint64, b []byte) (data []byte, err error) {
+	chunks := s.n.chunks()
+	chunk := slotAt(b).chunk.Load()
+	if int64(chunk) >= int64(chunks) {
+		return nil, s.refuse(lane, v, b)
+	}
+	s.hazards[k].Store(uint64(lane)*uint64(chunks) + uint64(chunk) + 1)
+	point("receive:protected")
+	if slotAt(b).word.Load() != v|1 {
+		s.hazards[k].Store(0)
+		return nil, errAgain
+	}
+	return s.m.chunk(lane, chunk), nil
+}
+
+// viewNow receives a view of a message. mu is held.
+func (s *seat) viewNow(m *view, whole bool) error {
+	for range tries {
+		lane, v, b, err := s.first()
+		if err != nil {
+			return err
+		}
+		if err = s.viewFrom(m, whole, lane, v, b); err != errAgain {
+			return err
+		}
+	}
+	return ErrEmpty
+}
+
+// viewFrom makes a view of message v, errAgain if it was overwritten meanwhile. mu is held.
+func (s *seat) viewFrom(m *view, whole bool, lane int, v uint64, b []byte) error {
+	k, err := s.free()
+	if err != nil {
+		return err
+	}
+	n, err := s.length(lane, v, b, whole)
+	if err != nil {
+		return err
+	}
+	s.info(&m.Info, v, b)
+	if s.n.inline {
+		at := k * roundUp(s.n.geometry.room, 64)
+		m.data = s.copies[at : at+n : at+n]
+		copyOut(m.data, b[s.n.messageOffset():])
+		point("receive:copied")
+		if slotAt(b).word.Load() != v|1 {
+			return errAgain
+		}
+	} else {
+		data, err := s.protect(k, lane, v, b)
+		if err != nil {
+			return err
+		}
+		m.data = data[:n:n]
+	}
+	s.serial++
+	m.s, m.index, m.serial = s, k, s.serial
+	s.views[k].Store(s.serial)
+	s.held.Or(1 << k)
+	s.accept(&m.Info, lane, v)
+	point("receive:held")
+	return nil
+}
+
+// Release gives the view back: what Data returned must not be used any more. Any goroutine may do
+// it, in any order. ErrNotHeld: it was released already.
+func (m *view) Release() error {
+	s := m.s
+	if s == nil || m.serial == 0 || !s.views[m.index].CompareAndSwap(m.serial, 0) {
+		return &Error{Op: "release", Topic: "topic", Err: ErrNotHeld}
+	}
+	if !s.n.inline {
+		_ = shmkit.Guard(func() { s.hazards[m.index].Store(0) }) // if the memory is gone, so is the hazard
+		point("release:freed")
+	}
+	s.held.And(^(uint64(1) << m.index))
+	return nil
+}
+
+// several calls one for each of up to most messages, until there is none or something else is wrong,
+// which only counts if it was the first. mu is held.
+func (s *seat) several(n *int, most int, one func(i int) error) error {
+	for *n = 0; *n < most; *n++ {
+		if err := one(*n); err != nil && *n == 0 {
+			return err
+		} else if err != nil {
+			s.spoilt = s.spoilt || err == ErrCorrupt // the next one is told
+			return nil
+		}
+	}
+	return nil
+}

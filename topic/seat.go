@@ -1,0 +1,240 @@
+package topic
+
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+
+	"github.com/shmkit/shmkit"
+	"github.com/shmkit/shmkit/internal/futex"
+	"github.com/shmkit/shmkit/internal/words"
+)
+
+// seat is a subscriber.
+type seat struct {
+	n        *node // immutable, like the next seven
+	m        *messages
+	index    int
+	h        *seatHeader
+	shown    []words64 // its cursors, for publishers
+	hazards  []words64
+	rings    [][]byte
+	reliable bool
+	closed   atomic.Bool
+
+	// next is the v that it reads next in each lane; written with mu held, read by anybody of
+	// this process.
+	next []words64
+
+	mu      sync.Mutex
+	turn    int      // the lane to look at first; protected by mu, like the next three
+	skipped []uint64 // of each lane: missed, and not yet told
+	serial  uint64   // the last view's
+	spoilt  bool     // there is an ErrCorrupt to be told
+	missed  atomic.Uint64
+
+	// The views: bit i of held says that view i is in use; it is set with mu held.
+	held   atomic.Uint64
+	views  []atomic.Uint64 // their serials, 0 of those that are not held
+	copies []byte          // what they show, if messages stand in their slots
+
+	spin futex.Spinner
+	watched
+}
+
+// newSeat claims a seat.
+func (n *node) newSeat(wantReliable bool, history int) (s *seat, err error) {
+	if err := n.use(); err != nil {
+		return nil, n.fail("subscribe to", err)
+	}
+	m, err := n.messages(false)
+	if err == nil {
+		if fault := shmkit.Guard(func() { s, err = n.claimSeat(m, wantReliable && !n.bestEffort, history) }); fault != nil {
+			err = fault
+		}
+	}
+	if err != nil {
+		_ = n.leave() // what counts is why there is no subscriber
+		return nil, n.fail("subscribe to", err)
+	}
+	return s, nil
+}
+
+func (n *node) claimSeat(m *messages, wantReliable bool, history int) (*seat, error) {
+	for _, dead := range []bool{false, true} {
+		for i := range n.seats {
+			h := n.seat(i)
+			if of, ok := n.unowned(&h.owner, dead); ok && n.claim(&h.owner, of) {
+				point("seat:claimed")
+				return n.sit(m, i, wantReliable, history), nil
+			}
+		}
+	}
+	return nil, ErrSubscribers
+}
+
+// clearSeat makes a seat that this member owns one that holds up nobody.
+func (n *node) clearSeat(i int) {
+	n.seat(i).mode.Store(0)
+	point("seat:mute")
+	for k := range n.hazardsOf(i) {
+		n.hazardsOf(i)[k].Store(0)
+	}
+	point("seat:clear")
+}
+
+// sit joins in a seat that was claimed.
+func (n *node) sit(m *messages, i int, wantReliable bool, history int) *seat {
+	n.clearSeat(i)
+	n.wakeAll() // its last owner may have held them up
+	s := &seat{n: n, m: m, index: i, h: n.seat(i), shown: n.cursors(i), hazards: n.hazardsOf(i), reliable: wantReliable,
+		next: make([]words64, n.lanes), skipped: make([]uint64, n.lanes), views: make([]atomic.Uint64, n.geometry.held)}
+	if n.inline {
+		s.copies = alignedBytes(n.geometry.held * roundUp(n.geometry.room, 64))
+	}
+	for l := range n.lanes {
+		s.rings = append(s.rings, m.ringOf(l))
+		c := m.lane(l).tail.Load()&^1 + 2 - 2*uint64(history)
+		s.next[l].Store(c)
+		s.shown[l].Store(c)
+	}
+	point("seat:cursors")
+	for v := n.w.highest.Load(); v < uint32(i)+1 && !n.w.highest.CompareAndSwap(v, uint32(i)+1); {
+		v = n.w.highest.Load()
+	}
+	if wantReliable {
+		s.h.mode.Store(reliable)
+	}
+	point("seat:mode")
+	n.w.joins.Add(1)
+	point("seat:joined")
+	for l := range n.lanes {
+		if r := m.lane(l).reclaimed.Load() &^ 1; int64(s.next[l].Load()-r) < 0 {
+			s.next[l].Store(r)
+			s.shown[l].Store(r)
+		}
+	}
+	point("seat:moved up")
+	return s
+}
+
+// slot returns the bytes of the slot of v in a lane.
+func (s *seat) slot(lane int, v uint64) []byte { return s.m.slotIn(s.rings[lane], v) }
+
+// seen reports whether there may be a message.
+func (s *seat) seen() bool {
+	for used := s.m.h.used.Load(); used != 0; used &= used - 1 {
+		l := bits.TrailingZeros64(used)
+		if l >= len(s.next) {
+			return false
+		}
+		v := s.next[l].Load()
+		w := slotAt(s.slot(l, v)).word.Load()
+		if w == v|1 || int64(w&^1-v) > 0 && int64(s.end(l)-v) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// end returns the v behind the last message of a lane that is known to be there.
+func (s *seat) end(l int) uint64 { return s.m.lane(l).tail.Load()&^1 + 2 }
+
+// find returns a lane that has a message, -1 if none has. mu is held.
+func (s *seat) find() (lane int) {
+	for b := bits.RotateLeft64(s.m.h.used.Load(), -s.turn); b != 0; b &= b - 1 {
+		l := (bits.TrailingZeros64(b) + s.turn) & 63
+		if l < len(s.next) && s.ready(l) {
+			s.turn = (l + 1) & 63
+			return l
+		}
+	}
+	return -1
+}
+
+// skips bounds how often in a row a lane is skipped in: a publisher may be that much faster.
+const skips = 8
+
+// ready reports whether a lane has a message, and skips what was overwritten. mu is held.
+func (s *seat) ready(l int) bool {
+	for range skips {
+		v := s.next[l].Load()
+		w := slotAt(s.slot(l, v)).word.Load()
+		if w == v|1 {
+			return true
+		}
+		if int64(w&^1-v) <= 0 || !s.skip(l, v, w&^1) {
+			return false
+		}
+	}
+	return false
+}
+
+// skip goes on behind message v, in whose slot message w is, or is being written, and reports
+// whether there was any way to go. mu is held.
+func (s *seat) skip(l int, v, w uint64) bool {
+	ring := 2 * uint64(s.n.ring)
+	end := s.end(l)
+	to := end - ring + ring/8&^1 // some that are likely to stay
+	if least := w - ring + 2; int64(to-least) < 0 {
+		to = least
+	}
+	if int64(to-end) > 0 {
+		to = end
+	}
+	if int64(to-v) <= 0 {
+		return false
+	}
+	missed := (to - v) / 2
+	s.skipped[l] += missed
+	s.missed.Add(missed)
+	s.spoilt = s.spoilt || s.reliable // it held the publisher up, who went on all the same
+	s.advance(l, to)
+	return true
+}
+
+// advance moves the cursor of a lane to v. mu is held.
+func (s *seat) advance(l int, v uint64) {
+	words.Release64(&s.next[l], v)
+	if !s.reliable {
+		words.Release64(&s.shown[l], v)
+		return
+	}
+	s.shown[l].Store(v)
+	point("receive:advanced")
+	if bell := s.n.roomBell(l); bell.Load()&somebodySleeps != 0 {
+		s.n.wake(bell)
+	}
+}
+
+// mend moves cursors back that a tail that lied had moved on. mu is held.
+func (s *seat) mend() {
+	for l := range s.next {
+		if v, end := s.next[l].Load(), s.end(l); int64(v-end) > 2*int64(s.n.ring) {
+			s.advance(l, end)
+		}
+	}
+}
+
+// close ends it, unless views are held. Who waits in it is sent away.
+func (s *seat) close() error {
+	s.mu.Lock()
+	if s.closed.Load() {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.held.Load() != 0 {
+		s.mu.Unlock()
+		return s.n.fail("close", ErrHeld)
+	}
+	s.closed.Store(true)
+	_ = shmkit.Guard(func() { // if the memory is gone, so is the seat
+		s.n.clearSeat(s.index)
+		s.h.owner.Store(0)
+		point("seat:left")
+		s.n.wakeAll()
+	})
+	s.mu.Unlock()
+	s.sendAway(&s.n.w.bell)
+	return s.n.fail("close", s.n.leave())
+}

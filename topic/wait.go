@@ -1,0 +1,191 @@
+package topic
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/shmkit/shmkit"
+	"github.com/shmkit/shmkit/internal/futex"
+)
+
+const (
+	// tick is how often somebody looks on behalf of those who sleep: for what a death left undone.
+	tick = 50 * time.Millisecond
+	// longest is the longest sleep without a look of one's own. It is for memory that was cut
+	// off, of which the kernel wakes nobody.
+	longest = time.Second
+)
+
+// await returns nil when there may be a message.
+func (s *seat) await(ctx context.Context) error {
+	hit := false
+	fault := shmkit.Guard(func() {
+		for p := s.spin.Begin(); p.More(); {
+			if s.seen() {
+				p.Hit()
+				hit = true
+				return
+			}
+		}
+	})
+	if fault != nil || hit {
+		return fault
+	}
+	return s.sleep(ctx, s, s.n, &s.n.w.bell, s.seen, &s.closed)
+}
+
+// await returns nil when there may be room.
+func (l *lane) await(ctx context.Context) error {
+	room := func() (is bool) {
+		err := l.run(func() error {
+			is = l.room(1) > 0
+			return nil
+		})
+		return is || err != nil // and who tries is told
+	}
+	for p := l.spin.Begin(); p.MoreAfter(4); {
+		if room() {
+			p.Hit()
+			return nil
+		}
+	}
+	return l.sleep(ctx, l, l.n, l.bell, room, &l.closed)
+}
+
+// A sleeper is a publisher or a subscriber that goroutines of this process sleep for.
+type sleeper interface {
+	// look wakes them if there is something to see.
+	look()
+	counts() *watched
+}
+
+// watched is what is known of those who sleep for one.
+type watched struct {
+	asleep atomic.Int32
+	listed atomic.Bool
+}
+
+func (w *watched) counts() *watched { return w }
+
+// sleep sleeps until a bell rings, unless there is something to be seen.
+func (w *watched) sleep(ctx context.Context, who sleeper, n *node, bell *words32, seen func() bool, closed *atomic.Bool) (err error) {
+	w.asleep.Add(1)
+	defer w.asleep.Add(-1)
+	watch.add(who)
+	var v uint32
+	see := false
+	fault := shmkit.Guard(func() {
+		n.o.Waiting(1)
+		v = bell.Or(somebodySleeps) | somebodySleeps
+		point("wait:marked")
+		see = seen()
+	})
+	switch {
+	case fault != nil:
+		return fault
+	case closed.Load():
+		err = ErrClosed
+	case !see:
+		point("wait:asleep")
+		err = futex.Wait(ctx, bell, v, longest)
+		point("wait:woken")
+	}
+	if fault := shmkit.Guard(func() { n.o.Waiting(-1) }); fault != nil {
+		return fault
+	}
+	return err
+}
+
+// sendAway returns when nobody sleeps any more, after closed was set.
+func (w *watched) sendAway(bell *words32) {
+	for w.asleep.Load() > 0 {
+		_ = futex.Recall(bell) // if the memory is gone they find out themselves
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+func (s *seat) look() {
+	see := false
+	fault := shmkit.Guard(func() { see = s.seen() })
+	if see || fault != nil {
+		_ = futex.Recall(&s.n.w.bell) // the same
+	}
+}
+
+func (l *lane) look() {
+	see := false
+	err := l.run(func() error {
+		see = l.room(1) > 0 || l.evict()
+		return nil
+	})
+	if see || err != nil {
+		_ = futex.Recall(l.bell) // the same
+	}
+}
+
+// watch looks every tick on behalf of all who sleep in this process. While nobody does there is no
+// goroutine for it.
+var watch watcher
+
+type watcher struct {
+	mu  sync.Mutex
+	all map[sleeper]bool // protected by mu
+}
+
+func (w *watcher) add(s sleeper) {
+	if c := s.counts(); c.listed.Load() || !c.listed.CompareAndSwap(false, true) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.all == nil {
+		w.all = map[sleeper]bool{}
+		go w.run()
+	}
+	w.all[s] = true
+}
+
+func (w *watcher) run() {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	var list []sleeper
+	for {
+		<-ticker.C
+		list = w.sleepers(list[:0])
+		if list == nil {
+			return
+		}
+		for i, s := range list {
+			s.look()
+			list[i] = nil
+		}
+	}
+}
+
+// sleepers returns those of whom somebody sleeps; nil, and there is no watch any more, if there is
+// none.
+func (w *watcher) sleepers(list []sleeper) []sleeper {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for s := range w.all {
+		c := s.counts()
+		if c.asleep.Load() > 0 {
+			list = append(list, s)
+			continue
+		}
+		c.listed.Store(false)
+		// Whoever fell asleep before that found it listed.
+		if c.asleep.Load() > 0 && c.listed.CompareAndSwap(false, true) {
+			list = append(list, s)
+			continue
+		}
+		delete(w.all, s)
+	}
+	if len(w.all) == 0 {
+		w.all = nil
+		return nil
+	}
+	return list
+}
