@@ -1,4 +1,4 @@
 package topic
 
 // SetPoint has f called between the steps.
-func SetPoint(f func(name string)) { point = f }
+func SetPoint(f func(name string)) { pointed = f }

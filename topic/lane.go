@@ -19,12 +19,15 @@ type lane struct {
 	bell   *words32 // where it sleeps for room
 	id     uint32   // of the publisher
 	closed atomic.Bool
+	looked atomic.Int64 // when it last looked for the dead, in nanoseconds
 
 	mu    sync.Mutex
 	tail  uint64 // v of the last message; protected by mu, like all that follows
-	bound uint64 // messages with a lower v may be overwritten
-	pool  pool
-	loans loans
+	bound uint64 // nobody that counts wants messages with a lower v
+	// erased is what the lane says: messages with a lower v may be overwritten at any moment.
+	erased uint64
+	pool   pool
+	loans  loans
 
 	spin futex.Spinner
 	watched
@@ -57,7 +60,7 @@ func (n *node) claimLane(m *messages) (*lane, error) {
 				continue
 			}
 			point("lane:claimed")
-			l := &lane{n: n, m: m, index: i, h: h, ring: m.ringOf(i), bell: n.roomBell(i)}
+			l := &lane{spin: futex.Spinner{Longest: spinning}, n: n, m: m, index: i, h: h, ring: m.ringOf(i), bell: n.roomBell(i)}
 			l.adopt()
 			point("lane:adopted")
 			l.id = m.h.ids.Add(1)
@@ -75,7 +78,7 @@ func (l *lane) slot(v uint64) []byte { return l.m.slotIn(l.ring, v) }
 
 // slotIn returns the bytes of the slot of v in a ring.
 func (m *messages) slotIn(ring []byte, v uint64) []byte {
-	size := m.slotSize()
+	size := m.slotSize
 	at := int(v>>1&uint64(m.ring-1)) * size
 	return ring[at : at+size : at+size]
 }
@@ -94,18 +97,22 @@ func (l *lane) adopt() {
 	h.tail.Store(tail)
 	point("adopt:tail")
 	l.tail = tail
+	l.bound = n.lowest(l.index, h.reclaimed.Load()&^1)
+	if l.erased = h.erased.Load() &^ 1; int64(l.erased-l.bound) > 0 { // which no publisher says
+		l.erased = l.bound
+		h.erased.Store(l.bound)
+	}
 	l.pool.init(&n.geometry)
 	for i := range uint64(n.ring) {
 		v := tail - 2*i // the message of the last R that belongs there
 		s := slotAt(l.slot(v))
-		if s.word.Load() == v|1 && l.pool.keep(v, s.chunk.Load()) {
+		if s.word.Load() == v|1 && int64(v-l.erased) >= 0 && l.pool.keep(v, s.chunk.Load()) {
 			continue
 		}
 		s.word.Store(v + 2*uint64(n.ring))
 		point("adopt:cleared")
 	}
 	l.pool.rest()
-	l.bound = n.lowest(l.index, h.reclaimed.Load()&^1)
 }
 
 // lowest returns the lower of m and the cursors of all reliable seats.
@@ -168,15 +175,26 @@ func (n *node) wake(bell *words32) {
 	}
 }
 
-// begin says that message v is being written to its slot.
-func (l *lane) begin(v uint64) []byte {
-	b := l.slot(v)
-	words.Release64(&slotAt(b).word, v)
-	point("publish:begun")
-	return b
+// erase says that what is in the slots up to that of v may be overwritten at any moment, and in
+// several behind it, so that it need not be said each time. There is room for v.
+func (l *lane) erase(v uint64) {
+	ring := 2 * uint64(l.n.ring)
+	if int64(v-ring-l.erased) < 0 {
+		return
+	}
+	to := l.erased + ring/8&^1
+	if int64(to-l.bound) > 0 {
+		to = l.bound
+	}
+	if least := v - ring + 2; int64(to-least) < 0 {
+		to = least
+	}
+	l.h.erased.Store(to)
+	l.erased = to
+	point("erase:said")
 }
 
-// describe writes what is known of the message besides.
+// describe writes what is known of the message besides: all of a slot but its word and the message.
 func (l *lane) describe(s *slot, length int) {
 	words.Release64(&s.what, uint64(l.id)<<publisherShift|uint64(length))
 	if l.n.times {
@@ -184,18 +202,23 @@ func (l *lane) describe(s *slot, length int) {
 	}
 }
 
-// writeSlot writes a message that stands in its slot, all but the word.
+// writeSlot writes a message that stands in its slot, but not what describes it.
 func (l *lane) writeSlot(b []byte, message []byte) {
-	l.describe(slotAt(b), len(message))
-	copyIn(b[l.n.messageOffset():], message)
+	to := b[l.n.messageOffset:]
+	// Who waits for the message looks at the first cache line again and again: it comes last, and at
+	// once.
+	if first := 64 - l.n.messageOffset; len(message) > first {
+		copyIn(to[first:], message[first:])
+		point("publish:half written")
+		message = message[:first]
+	}
+	copyIn(to, message)
 	point("publish:written")
 }
 
-// writeChunk writes a slot that names a chunk, all but the word, and retires the chunk that it named.
-func (l *lane) writeChunk(b []byte, v uint64, chunk uint32, length int) {
-	s := slotAt(b)
-	l.describe(s, length)
-	words.Release32(&s.chunk, chunk)
+// writeChunk has the slot of v name a chunk, and retires the chunk that it named.
+func (l *lane) writeChunk(b []byte, v uint64, chunk uint32) {
+	words.Release32(&slotAt(b).chunk, chunk)
 	l.pool.replace(v, chunk)
 	point("publish:written")
 }
@@ -210,7 +233,18 @@ func (l *lane) commit(b []byte, v uint64, last uint64) {
 	if l.n.w.bell.Load()&somebodySleeps != 0 {
 		l.n.wake(&l.n.w.bell)
 	}
+	ahead := l.slot(last + 2*aheadOfWriting)
+	words.PrefetchWrite(&ahead[0], len(ahead))
 }
 
+// aheadOfWriting is so many messages ahead that a publisher has cache lines fetched.
+const aheadOfWriting = 4
+
 // point is called between the steps; tests kill there.
-var point = func(name string) {}
+func point(name string) {
+	if pointed != nil {
+		pointed(name)
+	}
+}
+
+var pointed func(name string)

@@ -53,7 +53,8 @@ type laneHeader struct {
 	tail      words.Uint64
 	_         [56]byte
 	reclaimed words.Uint64
-	_         [56]byte
+	erased    words.Uint64
+	_         [48]byte
 }
 
 // slot is the beginning of a slot.
@@ -135,6 +136,13 @@ type geometry struct {
 	lanes, seats  int
 	held, loans   int
 	batch         int // chunks
+
+	// What follows from that.
+	slotSize      int // bytes
+	messageOffset int // where in its slot a message begins
+	chunks        int // of a lane
+	chunkSize     int // bytes
+	hazards       int // of a seat: one for each view, and one to copy under
 }
 
 func roundUp(n, to int) int { return (n + to - 1) / to * to }
@@ -142,54 +150,39 @@ func roundUp(n, to int) int { return (n + to - 1) / to * to }
 // inSlot reports whether messages of a length stand in their slots.
 func inSlot(room int, times bool) bool {
 	g := geometry{inline: true, times: times, room: room}
-	return g.slotSize() <= largestSlot
+	g.measure()
+	return g.slotSize <= largestSlot
 }
 
-// messageOffset is where in its slot a message begins.
-func (g *geometry) messageOffset() int {
-	if g.times {
-		return messageAt + timeSize
+// measure fills in what follows from the settings.
+func (g *geometry) measure() {
+	g.hazards = g.held + 1
+	if g.messageOffset = messageAt; g.times {
+		g.messageOffset += timeSize
 	}
-	return messageAt
-}
-
-func (g *geometry) slotSize() int {
-	if !g.inline {
-		return chunkSlotSize
-	}
-	return roundUp(g.messageOffset()+roundUp(g.room, 8), 64)
-}
-
-// chunks is how many a lane has.
-func (g *geometry) chunks() int {
 	if g.inline {
-		return 0
+		g.slotSize = roundUp(g.messageOffset+roundUp(g.room, 8), 64)
+		return
 	}
-	return g.ring + g.seats*g.hazards() + g.loans + g.batch
+	g.slotSize = chunkSlotSize
+	g.chunks = g.ring + g.seats*g.hazards + g.loans + g.batch
+	if g.chunkSize = roundUp(g.room, 64); g.room >= 4096 {
+		g.chunkSize = roundUp(g.room, 4096)
+	}
 }
 
-// hazards is how many a seat has: one for each view, and one to copy under.
-func (g *geometry) hazards() int { return g.held + 1 }
-
-func (g *geometry) chunkSize() int {
-	if g.room >= 4096 {
-		return roundUp(g.room, 4096)
-	}
-	return roundUp(g.room, 64)
-}
-
-func (g *geometry) laneSize() int    { return laneHeaderSize + g.ring*g.slotSize() }
+func (g *geometry) laneSize() int    { return laneHeaderSize + g.ring*g.slotSize }
 func (g *geometry) chunksAt() int    { return roundUp(messagesSize+g.lanes*g.laneSize(), 4096) }
 func (g *geometry) cursorsSize() int { return roundUp(8*g.lanes, 64) }
 func (g *geometry) seatSize() int {
-	return seatHeaderSize + g.cursorsSize() + roundUp(8*g.hazards(), 64)
+	return seatHeaderSize + g.cursorsSize() + roundUp(8*g.hazards, 64)
 }
 func (g *geometry) seatsAt() int  { return bodyHeaderSize + g.lanes*doorbellSize }
 func (g *geometry) bodySize() int { return g.seatsAt() + g.seats*g.seatSize() }
 
 // messagesFile is the size of the file of messages, bytes.
 func (g *geometry) messagesFile() int {
-	return g.chunksAt() + g.lanes*g.chunks()*g.chunkSize()
+	return g.chunksAt() + g.lanes*g.chunks*g.chunkSize
 }
 
 // defaultBatch is how many chunks a look at the hazards frees at least.
@@ -236,7 +229,8 @@ func geometryOf(w [16]uint64) (geometry, error) {
 	g := geometry{room: int(w[wordRoom]), ring: int(w[wordRing]), history: int(w[wordHistory]), lanes: int(w[wordLanes]), seats: int(w[wordSeats]),
 		held: int(w[wordHeld]), loans: int(w[wordLoans]), batch: int(w[wordBatch]),
 		inline: w[wordFlags]&flagInline != 0, times: w[wordFlags]&flagTimes != 0, bestEffort: w[wordFlags]&flagBestEffort != 0}
-	if g.inline && g.slotSize() > largestSlot {
+	g.measure()
+	if g.inline && g.slotSize > largestSlot {
 		return bad("a message in a slot", w[wordRoom])
 	}
 	if g.messagesFile() > maxMessages {

@@ -107,12 +107,14 @@ func (it *loan) publish(length int) error {
 	}
 	return it.end("publish", func(l *lane, e *lent) error {
 		v := l.tail + 2
-		b := l.begin(v)
+		l.erase(v)
+		b := l.slot(v)
 		if l.n.inline {
 			l.writeSlot(b, it.data[:length])
 		} else {
-			l.writeChunk(b, v, e.chunk, length)
+			l.writeChunk(b, v, e.chunk)
 		}
+		l.describe(slotAt(b), length)
 		l.commit(b, v, v)
 		return nil
 	})

@@ -34,6 +34,7 @@ func (o *Options) config(t reflect.Type, room uint64) (object.Config, error) {
 		m := messages{geometry: &g, b: b}
 		for i := range g.lanes {
 			m.lane(i).reclaimed.Store(firstNumber)
+			m.lane(i).erased.Store(firstNumber)
 		}
 		return nil
 	}
@@ -174,12 +175,12 @@ func (m *messages) lane(i int) *laneHeader { return laneAt(m.b[messagesSize+i*m.
 // ringOf returns the ring of a lane.
 func (m *messages) ringOf(i int) []byte {
 	at := messagesSize + i*m.laneSize() + laneHeaderSize
-	return m.b[at : at+m.ring*m.slotSize()]
+	return m.b[at : at+m.ring*m.slotSize]
 }
 
 // chunk returns a chunk of a lane, which is below chunks.
 func (m *messages) chunk(lane int, i uint32) []byte {
-	at := m.chunksAt() + (lane*m.chunks()+int(i))*m.chunkSize()
+	at := m.chunksAt() + (lane*m.chunks+int(i))*m.chunkSize
 	return m.b[at : at+m.room : at+m.room]
 }
 
@@ -193,7 +194,7 @@ func (n *node) cursors(i int) []words64 {
 
 // hazardsOf returns those of a seat.
 func (n *node) hazardsOf(i int) []words64 {
-	return wordsAt(n.body[n.seatsAt()+i*n.seatSize()+seatHeaderSize+n.cursorsSize():], n.hazards())
+	return wordsAt(n.body[n.seatsAt()+i*n.seatSize()+seatHeaderSize+n.cursorsSize():], n.hazards)
 }
 
 // roomBell returns where the publisher of a lane sleeps.

@@ -98,8 +98,8 @@ func (o *Options) words(room uint64) (w [16]uint64, err error) {
 	g := geometry{room: int(room), inline: inline, times: o.Timestamps, bestEffort: o.BestEffort, history: o.History,
 		ring:  1 << bits.Len(uint(depth+o.History-1)),
 		lanes: or(o.Publishers, p.publishers), seats: or(o.Subscribers, p.subscribers), held: or(o.Held, p.held), loans: or(o.Loans, p.loans)}
-	if !inline {
-		g.batch = defaultBatch(g.chunkSize())
+	if g.measure(); !inline {
+		g.batch = defaultBatch(g.chunkSize)
 	}
 	switch {
 	case g.lanes < 0 || g.seats < 0 || g.held < 0 || g.loans < 0:

@@ -16,7 +16,7 @@ func (p *pool) init(g *geometry) {
 	if g.inline {
 		return
 	}
-	n := g.chunks()
+	n := g.chunks
 	p.inRing, p.taken, p.named = make([]uint32, g.ring), make([]bool, n), make([]bool, n)
 	p.free, p.retired = make([]uint32, 0, n), make([]uint32, 0, n)
 }

@@ -3,8 +3,10 @@ package topic
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/shmkit/shmkit"
+	"github.com/shmkit/shmkit/internal/futex"
 	"github.com/shmkit/shmkit/internal/words"
 )
 
@@ -41,11 +43,18 @@ func (l *lane) run(f func() error) (err error) {
 	return err
 }
 
+// evictEvery is how often a publisher that has no room looks for the dead at most.
+const evictEvery = 5 * time.Millisecond
+
 // full runs f; if there is no room, it looks for the dead among those who hold the lane up, and runs
 // it again.
 func (l *lane) full(f func() error) error {
 	err := l.run(f)
 	if err != ErrFull {
+		return err
+	}
+	// Now and then only: each look at a member is a system call.
+	if now, last := futex.Now(), l.looked.Load(); now-last < int64(evictEvery) || !l.looked.CompareAndSwap(last, now) {
 		return err
 	}
 	evicted := false
@@ -87,20 +96,11 @@ func (l *lane) put(message []byte) error {
 		return ErrFull
 	}
 	v := l.tail + 2
-	if l.n.inline {
-		b := l.begin(v)
-		l.writeSlot(b, message)
-		l.commit(b, v, v)
-		return nil
-	}
-	chunk, err := l.take()
+	l.erase(v)
+	b, err := l.fill(v, message)
 	if err != nil {
 		return err
 	}
-	copy(l.m.chunk(l.index, chunk), message)
-	point("publish:copied")
-	b := l.begin(v)
-	l.writeChunk(b, v, chunk, len(message))
 	l.commit(b, v, v)
 	return nil
 }
@@ -143,8 +143,11 @@ func (l *lane) putBatch(b *batch, from, to int) (sent int, err error) {
 		return 0, ErrFull
 	}
 	first := l.tail + 2
+	l.erase(first + 2*uint64(n-1))
 	for i := 1; i < n; i++ {
 		v := first + 2*uint64(i)
+		ahead := l.slot(v + 2*aheadOfWriting)
+		words.PrefetchWrite(&ahead[0], len(ahead))
 		s, err := l.fill(v, b.message(from+i))
 		if err != nil {
 			return 0, err
@@ -160,11 +163,12 @@ func (l *lane) putBatch(b *batch, from, to int) (sent int, err error) {
 	return n, nil
 }
 
-// fill writes a message to the slot of v, all but the word. mu is held.
+// fill writes a copy of a message to the slot of v, which was erased, all but the word. mu is held.
 func (l *lane) fill(v uint64, message []byte) (b []byte, err error) {
 	if l.n.inline {
-		b = l.begin(v)
+		b = l.slot(v)
 		l.writeSlot(b, message)
+		l.describe(slotAt(b), len(message))
 		return b, nil
 	}
 	chunk, err := l.take()
@@ -172,8 +176,10 @@ func (l *lane) fill(v uint64, message []byte) (b []byte, err error) {
 		return nil, err
 	}
 	copy(l.m.chunk(l.index, chunk), message)
-	b = l.begin(v)
-	l.writeChunk(b, v, chunk, len(message))
+	point("publish:copied")
+	b = l.slot(v)
+	l.writeChunk(b, v, chunk)
+	l.describe(slotAt(b), len(message))
 	return b, nil
 }
 

@@ -27,10 +27,11 @@ type seat struct {
 	next []words64
 
 	mu      sync.Mutex
-	turn    int      // the lane to look at first; protected by mu, like the next three
+	turn    int      // the lane to look at first; protected by mu, like the next four
 	skipped []uint64 // of each lane: missed, and not yet told
 	serial  uint64   // the last view's
 	spoilt  bool     // there is an ErrCorrupt to be told
+	streak  int      // messages in a row that were there when it looked
 	missed  atomic.Uint64
 
 	// The views: bit i of held says that view i is in use; it is set with mu held.
@@ -87,7 +88,7 @@ func (n *node) clearSeat(i int) {
 func (n *node) sit(m *messages, i int, wantReliable bool, history int) *seat {
 	n.clearSeat(i)
 	n.wakeAll() // its last owner may have held them up
-	s := &seat{n: n, m: m, index: i, h: n.seat(i), shown: n.cursors(i), hazards: n.hazardsOf(i), reliable: wantReliable,
+	s := &seat{spin: futex.Spinner{Longest: spinning}, n: n, m: m, index: i, h: n.seat(i), shown: n.cursors(i), hazards: n.hazardsOf(i), reliable: wantReliable,
 		next: make([]words64, n.lanes), skipped: make([]uint64, n.lanes), views: make([]atomic.Uint64, n.geometry.held)}
 	if n.inline {
 		s.copies = alignedBytes(n.geometry.held * roundUp(n.geometry.room, 64))
@@ -152,33 +153,30 @@ func (s *seat) find() (lane int) {
 	return -1
 }
 
-// skips bounds how often in a row a lane is skipped in: a publisher may be that much faster.
-const skips = 8
-
 // ready reports whether a lane has a message, and skips what was overwritten. mu is held.
 func (s *seat) ready(l int) bool {
-	for range skips {
-		v := s.next[l].Load()
-		w := slotAt(s.slot(l, v)).word.Load()
-		if w == v|1 {
-			return true
-		}
-		if int64(w&^1-v) <= 0 || !s.skip(l, v, w&^1) {
-			return false
-		}
+	v := s.next[l].Load()
+	w := slotAt(s.slot(l, v)).word.Load()
+	if w == v|1 {
+		return true
 	}
-	return false
+	if int64(w&^1-v) <= 0 || !s.skip(l, v) {
+		return false
+	}
+	v = s.next[l].Load()
+	return slotAt(s.slot(l, v)).word.Load() == v|1
 }
 
-// skip goes on behind message v, in whose slot message w is, or is being written, and reports
-// whether there was any way to go. mu is held.
-func (s *seat) skip(l int, v, w uint64) bool {
-	ring := 2 * uint64(s.n.ring)
+// erased reports whether message v may be overwritten at any moment, or was.
+func (s *seat) erased(l int, v uint64) bool {
+	return int64(s.m.lane(l).erased.Load()&^1-v) > 0
+}
+
+// skip goes on behind message v, which was erased, with one that is likely to stay for a while,
+// and reports whether there was any way to go. mu is held.
+func (s *seat) skip(l int, v uint64) bool {
 	end := s.end(l)
-	to := end - ring + ring/8&^1 // some that are likely to stay
-	if least := w - ring + 2; int64(to-least) < 0 {
-		to = least
-	}
+	to := s.m.lane(l).erased.Load()&^1 + uint64(s.n.ring)/4&^1
 	if int64(to-end) > 0 {
 		to = end
 	}

@@ -62,9 +62,9 @@ func (n *node) Stat() (s Stat, err error) {
 func (n *node) stat(m *messages) Stat {
 	g := &n.geometry
 	s := Stat{MaxMessage: g.room, InSlots: g.inline, Timestamps: g.times, BestEffort: g.bestEffort, Depth: g.ring - g.history, History: g.history,
-		Held: g.held, Loans: g.loans, Ring: g.ring, Chunks: g.chunks(), SlotSize: g.slotSize(), MaxPublishers: g.lanes, MaxSubscribers: g.seats}
+		Held: g.held, Loans: g.loans, Ring: g.ring, Chunks: g.chunks, SlotSize: g.slotSize, MaxPublishers: g.lanes, MaxSubscribers: g.seats}
 	if !g.inline {
-		s.ChunkSize = g.chunkSize()
+		s.ChunkSize = g.chunkSize
 	}
 	alive := func(owner uint32) bool { return owner != 0 && !n.dead(owner) }
 	used := m.h.used.Load()

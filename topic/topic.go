@@ -299,8 +299,14 @@ func (s *Subscriber[T]) TryReadBatch(to []T) (n int, err error) {
 }
 
 func (s *Subscriber[T]) readBatch(ctx context.Context, to []T, wait bool) (n int, err error) {
+	if len(to) == 0 {
+		return 0, nil
+	}
 	var i Info
 	err = s.s.until(ctx, wait, func() error {
+		if n = s.s.copySeveral(bytesOf(&to[0], len(to)), int(sizeOf[T]())); n > 0 {
+			return nil
+		}
 		return s.s.several(&n, len(to), func(k int) error {
 			_, err := s.s.copyNow(bytesOf(&to[k], 1), &i, true)
 			return err

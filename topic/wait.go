@@ -18,20 +18,10 @@ const (
 	longest = time.Second
 )
 
-// await returns nil when there may be a message.
+// await sleeps until there may be a message.
 func (s *seat) await(ctx context.Context) error {
-	hit := false
-	fault := shmkit.Guard(func() {
-		for p := s.spin.Begin(); p.More(); {
-			if s.seen() {
-				p.Hit()
-				hit = true
-				return
-			}
-		}
-	})
-	if fault != nil || hit {
-		return fault
+	if err := s.run(func() error { s.mend(); return nil }); err != nil {
+		return err
 	}
 	return s.sleep(ctx, s, s.n, &s.n.w.bell, s.seen, &s.closed)
 }
@@ -45,7 +35,7 @@ func (l *lane) await(ctx context.Context) error {
 		})
 		return is || err != nil // and who tries is told
 	}
-	for p := l.spin.Begin(); p.MoreAfter(4); {
+	for p := l.spin.Begin(); p.MoreAfter(pausesForRoom); {
 		if room() {
 			p.Hit()
 			return nil
@@ -189,3 +179,10 @@ func (w *watcher) sleepers(list []sleeper) []sleeper {
 	}
 	return list
 }
+
+// pausesForRoom is how many pauses a publisher makes between two looks at the cursors, which cost those
+// who move them a cache miss each.
+const pausesForRoom = 16
+
+// spinning is how long is looked at most before going to sleep.
+const spinning = 100 * time.Microsecond

@@ -1,6 +1,7 @@
 package futex
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 )
@@ -22,6 +23,9 @@ import (
 //
 // With one CPU nobody else can do anything meanwhile, and More is false at once.
 type Spinner struct {
+	// Longest is how long to look at most, 0 for about one wake-up. Not to be changed once in use.
+	Longest time.Duration
+
 	// level says how often in a row spinning was no use: the time is halved for each.
 	// Written without care for who else does: it is advice.
 	level atomic.Uint32
@@ -91,7 +95,7 @@ func (s *Spin) goOn() bool {
 	case s.level < lastLevel:
 		t := now()
 		if s.until == 0 {
-			s.until = t + int64(longestSpin)>>s.level
+			s.until = t + int64(cmp.Or(s.spinner.Longest, longestSpin))>>s.level
 		}
 		if t < s.until {
 			s.rounds = roundsOfClock

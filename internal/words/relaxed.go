@@ -26,3 +26,14 @@ func CopyIn(dst, src *byte, n int)
 //
 //go:noescape
 func CopyOut(dst, src *byte, n int)
+
+// Prefetch has n bytes fetched that will be read soon, and PrefetchWrite such that will be
+// written. They never fault.
+//
+//go:noescape
+func Prefetch(p *byte, n int)
+
+// PrefetchWrite is as of Prefetch.
+//
+//go:noescape
+func PrefetchWrite(p *byte, n int)

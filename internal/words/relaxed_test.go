@@ -81,3 +81,13 @@ func TestCopiesKeepTheOrder(t *testing.T) {
 	close(stop)
 	wg.Wait()
 }
+
+func TestPrefetchChangesNothing(t *testing.T) {
+	b := []byte("a line that is fetched, and another one behind it, which is fetched just as well as the first")
+	want := bytes.Clone(b)
+	words.Prefetch(&b[0], len(b))
+	words.PrefetchWrite(&b[0], len(b))
+	if !bytes.Equal(b, want) {
+		t.Errorf("%q", b)
+	}
+}

@@ -120,3 +120,23 @@ one:
 	JNZ  one
 done:
 	RET
+
+TEXT ·Prefetch(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), BX
+	MOVQ n+8(FP), CX
+line:
+	PREFETCHT0 0(BX)
+	ADDQ $64, BX
+	SUBQ $64, CX
+	JG   line
+	RET
+
+TEXT ·PrefetchWrite(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), BX
+	MOVQ n+8(FP), CX
+line:
+	BYTE $0x0F; BYTE $0x0D; BYTE $0x0B // PREFETCHW 0(BX), which the assembler does not know
+	ADDQ $64, BX
+	SUBQ $64, CX
+	JG   line
+	RET

@@ -129,3 +129,23 @@ again:
 done:
 	DMB  $0x9 // ISHLD
 	RET
+
+TEXT ·Prefetch(SB), NOSPLIT, $0-16
+	MOVD p+0(FP), R0
+	MOVD n+8(FP), R1
+line:
+	PRFM (R0), PLDL1KEEP
+	ADD  $64, R0
+	SUBS $64, R1
+	BGT  line
+	RET
+
+TEXT ·PrefetchWrite(SB), NOSPLIT, $0-16
+	MOVD p+0(FP), R0
+	MOVD n+8(FP), R1
+line:
+	PRFM (R0), PSTL1KEEP
+	ADD  $64, R0
+	SUBS $64, R1
+	BGT  line
+	RET
