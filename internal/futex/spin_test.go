@@ -90,7 +90,7 @@ func TestOneUsableCPUDoesNotSpin(t *testing.T) {
 		runtime.LockOSThread()
 		var p Spinner
 		before = rounds(&p)
-		err := sys.UseCPU(0)
+		err := sys.UseCPUs(0)
 		lookClosely()
 		during = rounds(&p)
 		done <- err

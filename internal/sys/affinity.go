@@ -12,10 +12,28 @@ func UsableCPUs() (int, error) {
 	return set.Count(), nil
 }
 
-// UseCPU binds the calling thread to one CPU (sched_setaffinity). The goroutine has
-// to be locked to it.
-func UseCPU(cpu int) error {
+// CPUs returns the numbers of the CPUs that the calling thread may run on, in order.
+func CPUs() ([]int, error) {
 	var set unix.CPUSet
-	set.Set(cpu)
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return nil, err
+	}
+	var all []int
+	for cpu, left := 0, set.Count(); left > 0; cpu++ {
+		if set.IsSet(cpu) {
+			all = append(all, cpu)
+			left--
+		}
+	}
+	return all, nil
+}
+
+// UseCPUs binds the calling thread to CPUs (sched_setaffinity). The goroutine has to be
+// locked to it.
+func UseCPUs(cpus ...int) error {
+	var set unix.CPUSet
+	for _, cpu := range cpus {
+		set.Set(cpu)
+	}
 	return unix.SchedSetaffinity(0, &set)
 }
