@@ -8,7 +8,7 @@ import (
 )
 
 // burst is how many messages are sent before it is the receivers' turn.
-const burst = 512
+const burst = 2048
 
 // A fanSender sends to many, in the parent.
 type fanSender interface {
@@ -45,7 +45,7 @@ func (f fan) works() (all []work) {
 	for _, n := range f.receivers {
 		w := work{
 			name: fmt.Sprintf("%s-%d", f.name, n), op: fmt.Sprintf("%s, CPU of the sender, receivers: %d", f.op, n),
-			n: 4 * burst, parts: 1, memory: 4096 + f.memory, together: true,
+			n: 8 * burst, parts: 8, memory: 4096 + f.memory, together: true,
 			parent: f.send,
 			child:  func(r *room) (side, error) { return f.receive(r, n) },
 		}

@@ -66,12 +66,15 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	p := &printer{out: out, json: *asJSON, where: here(at)}
 	p.begin()
-	b := &bench{all: all, at: at, duration: *duration, least: leastSlices}
+	b := &bench{all: all, at: at, duration: *duration, least: leastSlices, rounds: rounds}
 	if err := at.run(func() error { return b.run(ctx, which, p.row) }); err != nil {
 		return err
 	}
 	return p.end()
 }
 
-// leastSlices is how many slices of each work are to count, whatever the time.
-const leastSlices = 10
+// Of each work.
+const (
+	rounds      = 5  // processes started
+	leastSlices = 10 // that count
+)

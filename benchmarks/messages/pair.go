@@ -27,8 +27,10 @@ type pair struct {
 	orders  *os.File
 	replies *bufio.Reader
 	closing atomic.Bool
-	failed  bool           // the child may be anywhere
-	undo    []func() error // from the last to the first
+	failed  bool // the child may be anywhere
+	// allocations are those of both processes, an operation.
+	allocations float64
+	undo        []func() error // from the last to the first
 }
 
 // startPair starts a work. It runs on the CPUs of at.
@@ -145,13 +147,14 @@ func (p *pair) slice() (float64, error) {
 }
 
 // verify runs a slice in which all that comes is looked at, and one in which allocations are
-// counted, both processes together, an operation.
-func (p *pair) verify() (allocations float64, err error) {
+// counted.
+func (p *pair) verify() error {
 	if _, _, err := p.pass(orderCheck); err != nil {
-		return 0, err
+		return err
 	}
 	_, mallocs, err := p.pass(orderCount)
-	return float64(mallocs) / float64(p.work.n), err
+	p.allocations = float64(mallocs) / float64(p.work.n)
+	return err
 }
 
 // pass makes both sides run.

@@ -9,19 +9,6 @@ import (
 	"github.com/shmkit/shmkit/internal/sys"
 )
 
-// ask compares with what was asked for: at most so much of the ratio, or, of an inverse one, at
-// least so many in one of the base's.
-func (r *row) ask(asked float64) {
-	kept := r.Ratio.Median <= asked
-	r.Asked = fmt.Sprintf("≤ %g×", asked)
-	if r.inverse {
-		kept = r.PerBase.Median >= asked
-		r.Asked = fmt.Sprintf("≥ %g per", asked)
-	}
-	kept = kept && r.Slices > 0
-	r.Kept = &kept
-}
-
 // A surrounding is where it was measured.
 type surrounding struct {
 	Go      string `json:"go"`

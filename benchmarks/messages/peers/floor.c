@@ -4,8 +4,11 @@
 //
 // For each line of input, a number of microseconds, they bounce for about so long, a hundred round
 // trips at a time, and the first one prints how many nanoseconds a round trip took: the median of
-// the hundreds, for with others on the machine one of the two is sometimes not running. Between
-// the lines both are blocked in read(2). They end with the input.
+// the hundreds. Between the lines of input both are blocked in read(2). They end with it.
+//
+// The median, for with others on the machine one of the two is sometimes not running. Each hundred
+// has another cache line, for how long one takes depends on its address: to the processor each
+// line has a home, near or far.
 
 #define _GNU_SOURCE
 #include <sched.h>
@@ -20,7 +23,16 @@
 #include <time.h>
 #include <unistd.h>
 
+enum {
+	batch = 100,
+	lines = 256,
+	stride = 640, // bytes: some lines, so that neighbours are not fetched along
+	most = 10000, // batches for one line of input
+};
+
 static const uint64_t stop = UINT64_MAX, stopped = UINT64_MAX - 1;
+
+typedef _Atomic uint64_t word;
 
 static void die(const char *what)
 {
@@ -46,20 +58,39 @@ static int64_t now(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+// The word of the round trip that begins with the odd number n. Numbers only grow.
+static word *word_of(char *memory, uint64_t n)
+{
+	return (word *)(memory + n / 2 / batch % lines * stride);
+}
+
 // The second answers each odd number with the next even one.
-static void answer(_Atomic uint64_t *word, int orders)
+static void answer(char *memory, int orders)
 {
 	char c;
+	uint64_t n = 1;
 	while (read(orders, &c, 1) == 1)
-		for (uint64_t n = 1;; n += 2) {
+		for (;; n += 2) {
+			word *w = word_of(memory, n);
 			uint64_t v;
-			while ((v = atomic_load_explicit(word, memory_order_acquire)) != n && v != stop)
+			while ((v = atomic_load_explicit(w, memory_order_acquire)) != n && v != stop)
 				;
-			atomic_store_explicit(word, v == stop ? stopped : n + 1, memory_order_release);
+			atomic_store_explicit(w, v == stop ? stopped : n + 1, memory_order_release);
 			if (v == stop)
 				break;
 		}
 	_exit(0);
+}
+
+// One batch, from *n on.
+static void trips(char *memory, uint64_t *n)
+{
+	word *w = word_of(memory, *n);
+	for (int i = 0; i < batch; i++, *n += 2) {
+		atomic_store_explicit(w, *n, memory_order_release);
+		while (atomic_load_explicit(w, memory_order_acquire) != *n + 1)
+			;
+	}
 }
 
 static int smaller(const void *a, const void *b)
@@ -68,30 +99,20 @@ static int smaller(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void trips(_Atomic uint64_t *word, uint64_t *n, int count)
-{
-	for (; count > 0; count--, *n += 2) {
-		atomic_store_explicit(word, *n, memory_order_release);
-		while (atomic_load_explicit(word, memory_order_acquire) != *n + 1)
-			;
-	}
-}
-
 int main(int argc, char **argv)
 {
-	enum { batch = 100, most = 10000 };
 	static int64_t took[most];
 	int orders[2];
 	char line[32];
+	uint64_t n = 1;
 	if (argc != 3)
 		return 2;
-	_Atomic uint64_t *word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (word == MAP_FAILED)
+	char *memory = mmap(NULL, lines * stride, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (memory == MAP_FAILED)
 		die("mmap");
 	if (pipe(orders))
 		die("pipe");
-	pid_t first = getpid();
-	pid_t second = fork();
+	pid_t first = getpid(), second = fork();
 	if (second < 0)
 		die("fork");
 	if (second == 0) {
@@ -102,27 +123,26 @@ int main(int argc, char **argv)
 		close(0);
 		close(1);
 		bind_to(atoi(argv[2]));
-		answer(word, orders[0]);
+		answer(memory, orders[0]);
 	}
 	close(orders[0]);
 	bind_to(atoi(argv[1]));
 	while (fgets(line, sizeof line, stdin)) {
-		int64_t length = atoll(line) * 1000, begin, last, t;
-		uint64_t n = 1;
+		int64_t length = atoll(line) * 1000;
 		int count = 0;
-		atomic_store(word, 0);
 		if (write(orders[1], "", 1) != 1)
 			die("write");
-		trips(word, &n, batch); // until the second is awake
-		begin = last = now();
+		trips(memory, &n); // until the second is awake
+		int64_t begin = now(), last = begin;
 		do {
-			trips(word, &n, batch);
-			t = now();
+			trips(memory, &n);
+			int64_t t = now();
 			took[count++] = t - last;
 			last = t;
-		} while (t - begin < length && count < most);
-		atomic_store(word, stop);
-		while (atomic_load(word) != stopped)
+		} while (last - begin < length && count < most);
+		word *w = word_of(memory, n);
+		atomic_store(w, stop);
+		while (atomic_load(w) != stopped)
 			;
 		qsort(took, count, sizeof took[0], smaller);
 		printf("%.3f\n", took[count / 2] / (double)batch);
