@@ -15,6 +15,8 @@ type bench struct {
 	// rounds is how often both processes of a work are started anew. How fast a word is that stands
 	// alone depends on its address, which is another one each time.
 	rounds int
+	// shorter is how many times shorter slices are than the works have them, 1 at least.
+	shorter int
 }
 
 // run measures the works one after the other and tells each row when it is there. It is to run in
@@ -24,7 +26,11 @@ func (b *bench) run(ctx context.Context, chosen []work, tell func(row)) (err err
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer func() {
+		if err = errors.Join(err, f.close()); ctx.Err() != nil {
+			err = context.Cause(ctx) // all others come from it
+		}
+	}()
 	for _, w := range chosen {
 		var c comparison
 		for range b.rounds {
@@ -63,6 +69,8 @@ func (b *bench) round(ctx context.Context, w work, f *floor, c *comparison) (err
 
 // start starts a pair and makes sure that it does what it should.
 func (b *bench) start(ctx context.Context, w work) (*pair, error) {
+	parts := w.cut()
+	w.n = max(w.n/parts/b.shorter, 1) * parts
 	p, err := startPair(ctx, w, b.at)
 	if err != nil {
 		return nil, err

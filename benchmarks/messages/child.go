@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"strings"
 
 	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/memfd"
@@ -78,7 +77,11 @@ func runChild(all []work) (err error) {
 		if err != nil {
 			return err
 		}
-		_, mallocs, err := order(strings.TrimSpace(text)).run(w, r, s, false)
+		var o order
+		if _, err := fmt.Sscan(text, &o, &w.n); err != nil {
+			return fmt.Errorf("the parent says %q: %w", text, err)
+		}
+		_, mallocs, err := o.run(w, r, s, false)
 		if err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@ type floor struct {
 
 // startFloor is called on the thread that lives as long, as startPair.
 func startFloor(ctx context.Context, at place) (*floor, error) {
-	dir, err := os.MkdirTemp("", "shmkit-messages-")
+	dir, err := os.MkdirTemp("", folder)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	p := &printer{out: out, json: *asJSON, where: here(at)}
 	p.begin()
-	b := &bench{all: all, at: at, duration: *duration, least: leastSlices, rounds: rounds}
+	b := &bench{all: all, at: at, duration: *duration, least: leastSlices, rounds: rounds, shorter: 1}
 	if err := at.run(func() error { return b.run(ctx, which, p.row) }); err != nil {
 		return err
 	}

@@ -41,12 +41,8 @@ func (o order) run(w work, r *room, s side, parent bool) (ns float64, mallocs ui
 // timed runs a slice part by part and returns the median of what an operation took. With others
 // on the machine one of the two processes is not running now and then: that is in a few parts.
 func (w work) timed(s side, parent bool) (float64, error) {
-	parts := w.parts
-	if parts == 0 {
-		parts = min(10, w.n)
-	}
-	var room [16]float64
-	all := room[:0]
+	parts := w.cut()
+	all := make([]float64, 0, mostParts)
 	for range parts {
 		begin := time.Now()
 		if err := s.run(w.n/parts, false); err != nil {
@@ -60,6 +56,16 @@ func (w work) timed(s side, parent bool) (float64, error) {
 	}
 	slices.Sort(all)
 	return all[len(all)/2], nil
+}
+
+const mostParts = 16
+
+// cut is into how many parts a slice is cut.
+func (w work) cut() int {
+	if w.parts != 0 {
+		return w.parts
+	}
+	return min(10, w.n)
 }
 
 // mallocsNow is how many objects this process has allocated.

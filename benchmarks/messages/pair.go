@@ -21,6 +21,7 @@ import (
 // kills the child when that thread ends.
 type pair struct {
 	work    work
+	at      place
 	room    *room
 	mine    side
 	cmd     *exec.Cmd
@@ -35,13 +36,13 @@ type pair struct {
 
 // startPair starts a work. It runs on the CPUs of at.
 func startPair(ctx context.Context, w work, at place) (_ *pair, err error) {
-	p := &pair{work: w, room: &room{}}
+	p := &pair{work: w, at: at, room: &room{}}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", w.name, errors.Join(err, p.close()))
 		}
 	}()
-	if p.room.dir, err = os.MkdirTemp("/dev/shm", "shmkit-messages-"); err != nil {
+	if p.room.dir, err = os.MkdirTemp("/dev/shm", fmt.Sprintf("%s%d-", folder, os.Getpid())); err != nil {
 		return nil, err
 	}
 	p.undo = append(p.undo, func() error { return os.RemoveAll(p.room.dir) })
@@ -61,7 +62,7 @@ func startPair(ctx context.Context, w work, at place) (_ *pair, err error) {
 		return nil, err
 	}
 	p.undo = append(p.undo, p.mine.close)
-	if err := p.start(mem, at, gone); err != nil {
+	if err := p.start(mem, gone); err != nil {
 		return nil, err
 	}
 	ready, err := p.reply()
@@ -72,8 +73,11 @@ func startPair(ctx context.Context, w work, at place) (_ *pair, err error) {
 	return p, nil
 }
 
+// folder is how the names of rooms' folders begin, with the process behind it.
+const folder = "shmkit-messages-"
+
 // start starts the child. gone is told when it has ended of its own accord.
-func (p *pair) start(mem *memfd.File, at place, gone context.CancelCauseFunc) error {
+func (p *pair) start(mem *memfd.File, gone context.CancelCauseFunc) error {
 	in, orders, err := blockingPipe()
 	if err != nil {
 		return err
@@ -88,13 +92,14 @@ func (p *pair) start(mem *memfd.File, at place, gone context.CancelCauseFunc) er
 
 	var stderr bytes.Buffer
 	p.cmd = exec.CommandContext(p.room.ctx, "/proc/self/exe")
-	p.cmd.Env = append(os.Environ(), childVariable+"="+p.work.name, dirVariable+"="+p.room.dir, cpuVariable+"="+at.child(p.work))
+	p.cmd.Env = append(os.Environ(), childVariable+"="+p.work.name, dirVariable+"="+p.room.dir, cpuVariable+"="+p.at.child(p.work))
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = in, out, &stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if _, err := memfd.Pass(p.cmd, roomName, mem); err != nil {
 		return errors.Join(err, orders.Close(), replies.Close())
 	}
-	if err := p.cmd.Start(); err != nil {
+	// What it inherits it also takes for the number of CPUs that there are.
+	if err := p.at.loose(p.cmd.Start); err != nil {
 		return errors.Join(err, orders.Close(), replies.Close())
 	}
 	ended := make(chan error, 1)
@@ -165,10 +170,18 @@ func (p *pair) pass(o order) (ns float64, mallocs uint64, err error) {
 			err = fmt.Errorf("%s: %w", p.work.name, err)
 		}
 	}()
-	if _, err := p.orders.WriteString(string(o) + "\n"); err != nil {
+	if _, err := fmt.Fprintln(p.orders, string(o), p.work.n); err != nil {
 		return 0, 0, err
 	}
-	ns, mallocs, err = o.run(p.work, p.room, p.mine, true)
+	run := func() (err error) {
+		ns, mallocs, err = o.run(p.work, p.room, p.mine, true)
+		return err
+	}
+	if p.at.bound(p.work) {
+		err = run()
+	} else {
+		err = p.at.loose(run)
+	}
 	if err != nil {
 		return 0, 0, err
 	}

@@ -15,6 +15,7 @@ import (
 type place struct {
 	pinned bool
 	cpus   [2]int // of the parent, of the child
+	all    []int  // that this process may use
 	note   string // what is to be known about them
 }
 
@@ -31,9 +32,9 @@ func findPlace(pinned bool) (place, error) {
 		return place{}, errOneCPU
 	}
 	if !pinned {
-		return place{note: "not bound to CPUs"}, nil
+		return place{all: cpus, note: "not bound to CPUs"}, nil
 	}
-	p := place{pinned: true, cpus: [2]int{cpus[0], cpus[1]}}
+	p := place{pinned: true, cpus: [2]int{cpus[0], cpus[1]}, all: cpus}
 	core := coreOf(cpus[0])
 	for _, other := range cpus[1:] {
 		if coreOf(other) != core {
@@ -56,10 +57,13 @@ func coreOf(cpu int) string {
 	return strings.TrimSpace(string(text))
 }
 
+// bound reports whether the two threads of a work are bound to CPUs.
+func (p place) bound(w work) bool { return p.pinned && !w.free }
+
 // child is the CPU of the child as text, "" for any.
 func (p place) child(w work) string {
 	switch {
-	case !p.pinned:
+	case !p.bound(w):
 		return ""
 	case w.together:
 		return strconv.Itoa(p.cpus[0])
@@ -67,20 +71,30 @@ func (p place) child(w work) string {
 	return strconv.Itoa(p.cpus[1])
 }
 
-// run calls f on a locked thread, in its place. The thread is as it was afterwards.
-func (p place) run(f func() error) (err error) {
+// run calls f on a locked thread, which is bound to the parent's CPU if it is to be.
+func (p place) run(f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if !p.pinned {
 		return f()
 	}
-	before, err := sys.CPUs()
-	if err != nil {
+	return p.on(p.cpus[:1], p.all, f)
+}
+
+// loose calls f with the thread of run bound to no CPU: for what inherits that, and for works
+// that are free.
+func (p place) loose(f func() error) error {
+	if !p.pinned {
+		return f()
+	}
+	return p.on(p.all, p.cpus[:1], f)
+}
+
+// on binds the calling thread while it calls f, and otherwise afterwards.
+func (p place) on(cpus, afterwards []int, f func() error) (err error) {
+	if err := sys.UseCPUs(cpus...); err != nil {
 		return err
 	}
-	if err := sys.UseCPUs(p.cpus[0]); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, sys.UseCPUs(before...)) }()
+	defer func() { err = errors.Join(err, sys.UseCPUs(afterwards...)) }()
 	return f()
 }

@@ -10,7 +10,7 @@ import (
 // queueTrip is two queues, one for each direction, by copy.
 func queueTrip() work {
 	return work{
-		name: "queue", op: "64 bytes there and back, two queues, by copy", n: 1_000,
+		name: "queue", op: "64 bytes there and back, two queues, by copy", n: 1_000, free: true,
 		parent: func(r *room) (side, error) { return openTrip(r, "there", "back") },
 		child:  func(r *room) (side, error) { return openTrip(r, "back", "there") },
 	}
@@ -79,7 +79,7 @@ func pop(r *room, q *queue.Queue[message], m *message) error {
 // queueStream is one queue, as fast as the slower of both sides.
 func queueStream() work {
 	return work{
-		name: "queue-stream", op: "64 bytes one way, a queue, by copy", n: 5_000, inverse: true,
+		name: "queue-stream", op: "64 bytes one way, a queue, by copy", n: 5_000, inverse: true, free: true,
 		parent: func(r *room) (side, error) { return openQueueFlow(r, true) },
 		child:  func(r *room) (side, error) { return openQueueFlow(r, false) },
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/shmkit/shmkit"
+	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/memfd"
 )
 
@@ -59,11 +60,15 @@ func (r *room) meet(parent bool) error {
 	return r.finish(&r.start.Data().word, r.runs, parent)
 }
 
-// await spins until the word is v.
+// await spins until the word is v. Where both processes have one CPU it is the other's turn after
+// a while.
 func (r *room) await(word *atomic.Uint64, v uint64) error {
 	for looks := uint32(1); word.Load() != v; looks++ {
-		if looks%(1<<16) == 0 && r.ctx.Err() != nil {
-			return context.Cause(r.ctx)
+		if looks%(1<<16) == 0 {
+			if r.ctx.Err() != nil {
+				return context.Cause(r.ctx)
+			}
+			sys.Yield()
 		}
 	}
 	return nil

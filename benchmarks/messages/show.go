@@ -37,8 +37,8 @@ func (p *printer) begin() {
 		return
 	}
 	fmt.Fprintf(p.out, "%s, Linux %s, %s, %s\n\n", p.where.Go, p.where.Kernel, p.where.Machine, p.where.CPUs)
-	fmt.Fprintf(p.out, "%-14s %10s  %-8s %9s  %-26s %6s %6s %8s  %s\n",
-		"work", "ns", "base", "ns", "ratio (quartiles)", "slices", "thrown", "allocs", "")
+	fmt.Fprintf(p.out, "%-14s %10s  %-8s %9s  %-26s %6s %6s %7s  %s\n",
+		"work", "ns", "base", "ns", "ratio (quartiles)", "slices", "thrown", "allocs", "one operation")
 }
 
 func (p *printer) row(r row) {
@@ -64,7 +64,7 @@ func (p *printer) row(r row) {
 	if r.Kept != nil {
 		more += fmt.Sprintf("; asked for %s: %s", r.Asked, map[bool]string{true: "kept", false: "MISSED"}[*r.Kept])
 	}
-	fmt.Fprintf(p.out, "%-14s %10.1f  %-8s %9.1f  %-26s %6d %6d %8.3g  %s\n",
+	fmt.Fprintf(p.out, "%-14s %10.1f  %-8s %9.1f  %-26s %6d %6d %7.2f  %s\n",
 		r.Work, r.NS.Median, r.Base, r.BaseNS.Median, ratio, r.Slices, r.Thrown, r.Allocations, more)
 }
 

@@ -14,6 +14,9 @@ type work struct {
 	// together puts both processes on one CPU: for works in which one of them does nothing
 	// while the other does.
 	together bool
+	// free binds neither to a CPU. A thread that is bound to one is, to package futex, a process that
+	// has one: it does not spin. So works that are to spin in the library are free.
+	free bool
 	// memory is how many bytes the two share, whole pages; a page if it is 0.
 	memory int64
 	// moved is how many bytes an operation moves; 0 if that is not of interest.

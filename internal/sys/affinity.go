@@ -37,3 +37,8 @@ func UseCPUs(cpus ...int) error {
 	}
 	return unix.SchedSetaffinity(0, &set)
 }
+
+// Yield lets another thread have the CPU, if one waits for it (sched_yield).
+func Yield() {
+	_, _, _ = unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0) // it cannot fail
+}

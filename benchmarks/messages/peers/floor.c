@@ -64,6 +64,17 @@ static word *word_of(char *memory, uint64_t n)
 	return (word *)(memory + n / 2 / batch % lines * stride);
 }
 
+// Waits until w is n, or stop, and returns which. Where both have one CPU it is the other's turn
+// after a while.
+static uint64_t await(word *w, uint64_t n)
+{
+	uint64_t v;
+	for (uint32_t looks = 1; (v = atomic_load_explicit(w, memory_order_acquire)) != n && v != stop; looks++)
+		if (looks % (1 << 16) == 0)
+			sched_yield();
+	return v;
+}
+
 // The second answers each odd number with the next even one.
 static void answer(char *memory, int orders)
 {
@@ -72,9 +83,7 @@ static void answer(char *memory, int orders)
 	while (read(orders, &c, 1) == 1)
 		for (;; n += 2) {
 			word *w = word_of(memory, n);
-			uint64_t v;
-			while ((v = atomic_load_explicit(w, memory_order_acquire)) != n && v != stop)
-				;
+			uint64_t v = await(w, n);
 			atomic_store_explicit(w, v == stop ? stopped : n + 1, memory_order_release);
 			if (v == stop)
 				break;
@@ -88,8 +97,7 @@ static void trips(char *memory, uint64_t *n)
 	word *w = word_of(memory, *n);
 	for (int i = 0; i < batch; i++, *n += 2) {
 		atomic_store_explicit(w, *n, memory_order_release);
-		while (atomic_load_explicit(w, memory_order_acquire) != *n + 1)
-			;
+		await(w, *n + 1);
 	}
 }
 
@@ -143,7 +151,7 @@ int main(int argc, char **argv)
 		word *w = word_of(memory, n);
 		atomic_store(w, stop);
 		while (atomic_load(w) != stopped)
-			;
+			sched_yield();
 		qsort(took, count, sizeof took[0], smaller);
 		printf("%.3f\n", took[count / 2] / (double)batch);
 		if (fflush(stdout))
