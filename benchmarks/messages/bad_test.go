@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
-// badWorks are works that do not do what they should.
+// badWorks are works that do not do what they should, and others for tests.
 func badWorks() []work {
 	torn := copies()
 	torn.name = "torn"
@@ -33,7 +35,7 @@ func badWorks() []work {
 	fails := bounce()
 	fails.name = "fails"
 	fails.parent = func(r *room) (side, error) { return mortal{errors.New("enough")}, nil }
-	return []work{torn, dies, refuses, fails}
+	return []work{torn, dies, refuses, fails, seeing("bound", false, 1), seeing("free", true, 0)}
 }
 
 // A tearer hands over messages of which one bit, at another place each time, is wrong.
@@ -66,6 +68,51 @@ func (m mortal) run(int, bool) error {
 }
 
 func (mortal) close() error { return nil }
+
+// seeing is a work that fails if a process does not see the CPUs that it should.
+func seeing(name string, free bool, bound int) work {
+	look := func(r *room) (side, error) { return &seer{bound: bound}, nil }
+	return work{name: name, n: 10, free: free, parent: look, child: look}
+}
+
+// A seer looks at how many CPUs its thread has, and the rest of its process.
+type seer struct{ bound int }
+
+func (s *seer) run(int, bool) error {
+	switch mine, err := sys.UsableCPUs(); {
+	case err != nil:
+		return err
+	case s.bound != 0 && mine != s.bound || s.bound == 0 && mine < 2:
+		return fmt.Errorf("the thread may use %d CPUs", mine)
+	case runtime.NumCPU() < 2:
+		return fmt.Errorf("the runtime has found %d CPUs", runtime.NumCPU())
+	}
+	return nil
+}
+
+func (*seer) close() error { return nil }
+
+// Only the thread is bound: what a process inherits it takes for the machine.
+func TestThreadsAreBoundAndProcessesAreNot(t *testing.T) {
+	at := twoCPUs(t)
+	b := &bench{at: at, shorter: 1}
+	for _, name := range []string{"bound", "free"} {
+		w, err := find(badWorks(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := at.run(func() error {
+			p, err := b.start(context.Background(), w)
+			if err != nil {
+				return err
+			}
+			_, err = p.slice()
+			return errors.Join(err, p.close())
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+}
 
 func TestWhatGoesWrongIsToldAndLeavesNothing(t *testing.T) {
 	at := twoCPUs(t)

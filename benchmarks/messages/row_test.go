@@ -8,6 +8,30 @@ import (
 	"time"
 )
 
+func TestEachBitOfAMessageIsLookedAt(t *testing.T) {
+	var m message
+	m.set(7, true)
+	if err := m.is(7, true); err != nil {
+		t.Fatal(err)
+	}
+	if m.is(8, true) == nil {
+		t.Error("7 is taken for 8")
+	}
+	for i := range m.body {
+		for bit := range 8 {
+			m.body[i] ^= 1 << bit
+			if m.is(7, true) == nil {
+				t.Errorf("bit %d of byte %d is not looked at", bit, i)
+			}
+			m.body[i] ^= 1 << bit
+		}
+	}
+	m.set(9, false)
+	if err := m.is(9, false); err != nil || m.is(10, false) == nil {
+		t.Errorf("9, its first word alone: %v; as 10: no error", err)
+	}
+}
+
 func TestQuartiles(t *testing.T) {
 	for _, c := range []struct {
 		all  []float64
