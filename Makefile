@@ -7,10 +7,10 @@ GO ?= go
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race short vet staticcheck fmt-check cross tidy-check clock bench soak model ci clean
+.PHONY: help build test race short vet staticcheck fmt-check cross tidy-check clock bench bench-messages soak model ci clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## compile everything; the command becomes bin/shmkit
 	$(GO) build $(PKG)
@@ -47,6 +47,9 @@ bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
 	$(GO) run ./benchmarks/transfer
 	$(GO) run ./benchmarks/filescan
+
+bench-messages: ## messages between two processes, in units of the machine's floor (needs a C compiler)
+	$(GO) run ./benchmarks/messages
 
 soak: ## the long suites: random kills, big scripts (up to an hour)
 	SHMKIT_SOAK=1 $(GO) test -count=1 -timeout 60m $(PKG)
