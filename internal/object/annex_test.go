@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/sys"
@@ -65,6 +66,34 @@ func TestTheSecondFileIsSharedAndGoesWithTheObject(t *testing.T) {
 		t.Error(err)
 	}
 	closeOK(t, b) // and newDir sees what is left
+}
+
+// Who finds the first name before the second is there waits, and takes nothing for broken.
+func TestWhoFindsOneNameOfTwoWaits(t *testing.T) {
+	d := newDir(t)
+	was, patience := point, joinPatience
+	t.Cleanup(func() { point, joinPatience = was, patience })
+	joinPatience = 20 * time.Millisecond
+	met := false
+	point = func(name string) {
+		was(name)
+		if name != "create:half" || met {
+			return
+		}
+		met = true
+		for _, open := range []func(ctxt, Dir, string, Config) (*Object, error){Open, OpenOrCreate, Create} {
+			if _, err := open(ctx, d, "x", twoFiles()); !errors.Is(err, ErrBusy) {
+				t.Errorf("with one name: %v", err)
+			}
+		}
+		if err := Remove(d, Struct, "x"); !errors.Is(err, ErrInUse) {
+			t.Errorf("removed with one name: %v", err)
+		}
+	}
+	o := mustOpen(t, d, "x", twoFiles())
+	if err := annexIsWhole(o, twoFiles()); err != nil || !met {
+		t.Errorf("%v, met %t", err, met)
+	}
 }
 
 // Each of the two mappings is made once, whoever asks first, and both may be there.

@@ -170,9 +170,15 @@ func TestTheUmaskIsNotForObjects(t *testing.T) {
 
 // The user's own directory comes and goes with its objects.
 func TestTheOwnDirectoryLeavesNothing(t *testing.T) {
+	for name, c := range map[string]Config{"one file": small(), "two files": twoFiles()} {
+		t.Run(name, func(t *testing.T) { ownDirectoryLeavesNothing(t, c) })
+	}
+}
+
+func ownDirectoryLeavesNothing(t *testing.T, c Config) {
 	path := filepath.Join(newDir(t).path, "own")
 	d := Dir{path: path}
-	o, err := Create(ctx, d, "x", small())
+	o, err := Create(ctx, d, "x", c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,21 +190,20 @@ func TestTheOwnDirectoryLeavesNothing(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 	// Also with an object that only the dead had, for who wants none made.
-	o, err = Create(ctx, d, "x", small())
+	o, err = Create(ctx, d, "x", c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := o.unmap(); err != nil { // as the kernel does for the dead
 		t.Fatal(err)
 	}
-	if _, err := Open(ctx, d, "x", small()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Open(ctx, d, "x", c); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("only the dead had it: %v", err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it is still there, after the dead: %v", err)
 	}
 	// And with one that could not be made.
-	c := small()
 	c.Init = func(*Object) error { return io.ErrUnexpectedEOF }
 	if _, err := Create(ctx, d, "x", c); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("its initialiser failed: %v", err)
