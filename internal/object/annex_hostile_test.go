@@ -207,6 +207,10 @@ func TestRemoveOfABrokenObjectRemovesBothFiles(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			none := filepath.Join(d.path, annexName([16]byte{})) // no object has that
+			if err := os.WriteFile(none, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			if err := Remove(d, Struct, "x"); err != nil {
 				t.Error(err)
 			}
@@ -215,6 +219,9 @@ func TestRemoveOfABrokenObjectRemovesBothFiles(t *testing.T) {
 			}
 			if _, err := os.Lstat(annex); (err == nil) != c.stays {
 				t.Errorf("stays %t: %v", c.stays, err)
+			}
+			if err := os.Remove(none); err != nil {
+				t.Errorf("a file of no id: %v", err)
 			}
 			_ = os.Remove(annex)
 		})

@@ -137,8 +137,14 @@ func TestOneMappingOfTheSecondFileForEachUse(t *testing.T) {
 // descriptor.
 func TestWhoOnlyReadsTheSecondFileCannotWriteIt(t *testing.T) {
 	d := newDir(t)
-	o := mustOpen(t, d, "x", twoFiles())
-	p := mustOpen(t, d, "x", twoFiles())
+	c := twoFiles()
+	fill := c.Init
+	c.Init = func(o *Object) error { // the file has no name yet
+		_, _, err := o.Annex(false)
+		return errors.Join(err, fill(o))
+	}
+	o := mustOpen(t, d, "x", c)
+	p := mustOpen(t, d, "x", c)
 	for _, o := range []*Object{o, p} {
 		m, b := annexOf(t, o, false)
 		if m.Protection() != shmkit.Read {
@@ -229,9 +235,11 @@ func TestObjectsWithoutANameHaveNoSecondFile(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	_, err := CreateMemfd("x", twoFiles())
+	c := small()
+	c.Annex = annexSize
+	_, err := CreateMemfd("x", c)
 	refused("memfd", err)
-	_, _, err = inMemory(t.TempDir(), twoFiles())
+	_, _, err = inMemory(t.TempDir(), c)
 	refused("memory", err)
 	o, err := CreateMemfd("x", small())
 	if err != nil {
@@ -242,6 +250,17 @@ func TestObjectsWithoutANameHaveNoSecondFile(t *testing.T) {
 	refused("Annex", err)
 	if _, _, err := mustOpen(t, newDir(t), "x", small()).Annex(true); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("an object that was made without: %v", err)
+	}
+}
+
+// All memory of the second file is there before anybody touches it.
+func TestTheSecondFileIsReserved(t *testing.T) {
+	d := newDir(t)
+	c := small()
+	c.Annex = 1 << 20
+	mustOpen(t, d, "x", c)
+	if i, err := Look(d, Struct, "x", nil); err != nil || i.AnnexBlocks < c.Annex {
+		t.Errorf("%+v, %v", i, err)
 	}
 }
 

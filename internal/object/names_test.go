@@ -159,12 +159,15 @@ func TestADirectoryThatIsMissingIsNamed(t *testing.T) {
 func TestTheUmaskIsNotForObjects(t *testing.T) {
 	d := newDir(t)
 	c := small()
-	c.Mode = 0o664
+	c.Mode, c.Annex, c.AnnexMode = 0o664, 1, 0o646
 	was := syscall.Umask(0o077)
 	defer syscall.Umask(was)
 	o := mustOpen(t, d, "x", c)
 	if info, err := os.Stat(o.place.path); err != nil || info.Mode() != c.Mode {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if info, err := os.Stat(o.AnnexPath()); err != nil || info.Mode() != c.AnnexMode {
+		t.Errorf("the second file: %v, %v", info.Mode(), err)
 	}
 }
 
