@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/sys"
@@ -67,6 +68,34 @@ func TestTheSecondFileIsSharedAndGoesWithTheObject(t *testing.T) {
 	closeOK(t, b) // and newDir sees what is left
 }
 
+// Who finds the first name before the second is there waits, and takes nothing for broken.
+func TestWhoFindsOneNameOfTwoWaits(t *testing.T) {
+	d := newDir(t)
+	was, patience := point, joinPatience
+	t.Cleanup(func() { point, joinPatience = was, patience })
+	joinPatience = 20 * time.Millisecond
+	met := false
+	point = func(name string) {
+		was(name)
+		if name != "create:half" || met {
+			return
+		}
+		met = true
+		for _, open := range []func(ctxt, Dir, string, Config) (*Object, error){Open, OpenOrCreate, Create} {
+			if _, err := open(ctx, d, "x", twoFiles()); !errors.Is(err, ErrBusy) {
+				t.Errorf("with one name: %v", err)
+			}
+		}
+		if err := Remove(d, Struct, "x"); !errors.Is(err, ErrInUse) {
+			t.Errorf("removed with one name: %v", err)
+		}
+	}
+	o := mustOpen(t, d, "x", twoFiles())
+	if err := annexIsWhole(o, twoFiles()); err != nil || !met {
+		t.Errorf("%v, met %t", err, met)
+	}
+}
+
 // Each of the two mappings is made once, whoever asks first, and both may be there.
 func TestOneMappingOfTheSecondFileForEachUse(t *testing.T) {
 	d := newDir(t)
@@ -108,8 +137,14 @@ func TestOneMappingOfTheSecondFileForEachUse(t *testing.T) {
 // descriptor.
 func TestWhoOnlyReadsTheSecondFileCannotWriteIt(t *testing.T) {
 	d := newDir(t)
-	o := mustOpen(t, d, "x", twoFiles())
-	p := mustOpen(t, d, "x", twoFiles())
+	c := twoFiles()
+	fill := c.Init
+	c.Init = func(o *Object) error { // the file has no name yet
+		_, _, err := o.Annex(false)
+		return errors.Join(err, fill(o))
+	}
+	o := mustOpen(t, d, "x", c)
+	p := mustOpen(t, d, "x", c)
 	for _, o := range []*Object{o, p} {
 		m, b := annexOf(t, o, false)
 		if m.Protection() != shmkit.Read {
@@ -200,9 +235,11 @@ func TestObjectsWithoutANameHaveNoSecondFile(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	_, err := CreateMemfd("x", twoFiles())
+	c := small()
+	c.Annex = annexSize
+	_, err := CreateMemfd("x", c)
 	refused("memfd", err)
-	_, _, err = inMemory(t.TempDir(), twoFiles())
+	_, _, err = inMemory(t.TempDir(), c)
 	refused("memory", err)
 	o, err := CreateMemfd("x", small())
 	if err != nil {
@@ -213,6 +250,17 @@ func TestObjectsWithoutANameHaveNoSecondFile(t *testing.T) {
 	refused("Annex", err)
 	if _, _, err := mustOpen(t, newDir(t), "x", small()).Annex(true); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("an object that was made without: %v", err)
+	}
+}
+
+// All memory of the second file is there before anybody touches it.
+func TestTheSecondFileIsReserved(t *testing.T) {
+	d := newDir(t)
+	c := small()
+	c.Annex = 1 << 20
+	mustOpen(t, d, "x", c)
+	if i, err := Look(d, Struct, "x", nil); err != nil || i.AnnexBlocks < c.Annex {
+		t.Errorf("%+v, %v", i, err)
 	}
 }
 

@@ -15,10 +15,13 @@
 //     run under shmkit.Guard; what works on the body itself sees to that as it can
 //     afford.
 //   - A member of a stopped process is alive.
+//   - Annex(false) is memory that the kernel lets nobody here write; Annex(true) is for
+//     those whom the mode of the second file lets. Both are memory that a peer may
+//     truncate, as the body is.
 //
 // # Lock order
 //
-// J, then a lifeline. In the process: locks.mu around every call that locks or
+// J, then a lifeline, or Object.second.mu. In the process: locks.mu around every call that locks or
 // probes, because locks of one description do not exclude goroutines. For the same
 // reason Object.sweeping is held while dead members' records are cleaned.
 package object

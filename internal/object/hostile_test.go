@@ -87,7 +87,7 @@ func tryHostile(t testing.TB, d Dir, path string, content []byte) (openErr error
 // words32 and words64 are offsets of header fields that somebody may have written anything to.
 var (
 	words32 = map[string]int{"major": 8, "minor": 12, "ready": 16, "kind": 20, "flags": 72, "members": 76, "stride": 80, "highest": 512}
-	words64 = map[string]int{"magic": 0, "size": 24, "created": 48, "body": 88, "bodysize": 96, "fingerprint": 104, "config": 128}
+	words64 = map[string]int{"magic": 0, "size": 24, "created": 48, "body": 88, "bodysize": 96, "fingerprint": 104, "config": 128, "annex": 520}
 )
 
 func TestEveryHeaderWordMayBeHostile(t *testing.T) {

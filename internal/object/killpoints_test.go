@@ -12,7 +12,7 @@ import (
 )
 
 // roles are the other processes; the first argument is the directory, a second one says that
-// a new object has two files.
+// a new object has two files: "two files", or "persistent" if it is that as well.
 var roles = map[string]shmtest.Role{
 	"visitor": func(args []string) error { return visit(args, OpenOrCreate) },
 	"opener":  func(args []string) error { return visit(args, Open) },
@@ -68,10 +68,12 @@ func recovering() Config {
 
 // configOf is what a role makes an object with.
 func configOf(args []string) Config {
-	if len(args) > 1 {
-		return twoFiles()
+	if len(args) == 1 {
+		return recovering()
 	}
-	return recovering()
+	c := twoFiles()
+	c.Persistent = args[1] == "persistent"
+	return c
 }
 
 func visit(args []string, open func(ctxt, Dir, string, Config) (*Object, error)) error {
@@ -198,6 +200,10 @@ func TestKilledAtEveryPointOfAnObject(t *testing.T) {
 			add("two recover", playTwoRecover)
 		}
 	}
+	plays = append(plays,
+		shmtest.Play{Name: "persistent creator", Act: func(t *testing.T, v *shmtest.Victim) { playPersistent(t, v, "visitor", false) }},
+		shmtest.Play{Name: "persistent comer", Act: func(t *testing.T, v *shmtest.Victim) { playPersistent(t, v, "visitor", true) }},
+		shmtest.Play{Name: "persistent remover", Act: func(t *testing.T, v *shmtest.Victim) { playPersistent(t, v, "remover", true) }})
 	shmtest.KillAtEveryPoint(t, plays, &shmtest.KillOptions{Points: shmtest.PointsIn(t, "."), FirstOnly: testing.Short(), Parallel: true})
 }
 
@@ -249,6 +255,36 @@ func leaveDead(t *testing.T, d Dir, n int) {
 	}
 	for _, p := range all {
 		p.Kill()
+	}
+}
+
+// playPersistent is a victim that makes, opens or removes a persistent object of two files:
+// the next one has one that is whole.
+func playPersistent(t *testing.T, v *shmtest.Victim, role string, there bool) {
+	d := playDir(t)
+	c := configOf([]string{d.path, "persistent"})
+	if there {
+		o, err := Create(ctx, d, "x", c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeOK(t, o)
+	}
+	<-v.Start(role, d.path, "persistent").Exited()
+	o, err := OpenOrCreate(ctx, d, "x", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := annexIsWhole(o, c); err != nil {
+		t.Error(err)
+	}
+	alone(t, d, o)
+	closeOK(t, o)
+	if err := Remove(d, Struct, "x"); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(d.path); len(entries) != 0 || err != nil {
+		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }
 

@@ -159,20 +159,29 @@ func TestADirectoryThatIsMissingIsNamed(t *testing.T) {
 func TestTheUmaskIsNotForObjects(t *testing.T) {
 	d := newDir(t)
 	c := small()
-	c.Mode = 0o664
+	c.Mode, c.Annex, c.AnnexMode = 0o664, 1, 0o646
 	was := syscall.Umask(0o077)
 	defer syscall.Umask(was)
 	o := mustOpen(t, d, "x", c)
 	if info, err := os.Stat(o.place.path); err != nil || info.Mode() != c.Mode {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
+	if info, err := os.Stat(o.AnnexPath()); err != nil || info.Mode() != c.AnnexMode {
+		t.Errorf("the second file: %v, %v", info.Mode(), err)
+	}
 }
 
 // The user's own directory comes and goes with its objects.
 func TestTheOwnDirectoryLeavesNothing(t *testing.T) {
+	for name, c := range map[string]Config{"one file": small(), "two files": twoFiles()} {
+		t.Run(name, func(t *testing.T) { ownDirectoryLeavesNothing(t, c) })
+	}
+}
+
+func ownDirectoryLeavesNothing(t *testing.T, c Config) {
 	path := filepath.Join(newDir(t).path, "own")
 	d := Dir{path: path}
-	o, err := Create(ctx, d, "x", small())
+	o, err := Create(ctx, d, "x", c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,21 +193,20 @@ func TestTheOwnDirectoryLeavesNothing(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 	// Also with an object that only the dead had, for who wants none made.
-	o, err = Create(ctx, d, "x", small())
+	o, err = Create(ctx, d, "x", c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := o.unmap(); err != nil { // as the kernel does for the dead
 		t.Fatal(err)
 	}
-	if _, err := Open(ctx, d, "x", small()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Open(ctx, d, "x", c); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("only the dead had it: %v", err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it is still there, after the dead: %v", err)
 	}
 	// And with one that could not be made.
-	c := small()
 	c.Init = func(*Object) error { return io.ErrUnexpectedEOF }
 	if _, err := Create(ctx, d, "x", c); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("its initialiser failed: %v", err)
