@@ -1,0 +1,2 @@
+// Package topic is messages of one to many, between processes.
+package topic
