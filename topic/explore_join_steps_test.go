@@ -25,8 +25,38 @@ func (w *xJoinWorld) wake() {
 func (e *xJoin) publish(n xJoinWorld) (to []xJoinWorld) {
 	p := &n.p
 	goes := func(at xJoinStep) []xJoinWorld { p.at = at; return append(to, n) }
+	scanned := func() []xJoinWorld {
+		if p.i = 0; e.without != xJoinHighestOnce {
+			p.high = 0
+		}
+		switch p.look {
+		case 0:
+			p.bound, p.m = p.m, 0
+			return goes(xJoinIdle)
+		case 1:
+			if p.m <= p.bound {
+				p.m, p.joins, p.look = 0, 0, 0
+				return goes(xJoinFull)
+			}
+			if p.look = 0; e.without == xJoinLookFirst || e.without == xJoinNoReclaimed {
+				return goes(xJoinJoins)
+			}
+			if e.without == xJoinNoteLate {
+				return goes(xJoinLate)
+			}
+			return goes(xJoinReclaimed)
+		}
+		p.bound, p.m, p.joins, p.look = max(p.bound, p.m), 0, 0, 0
+		return goes(xJoinFull)
+	}
 	scan := func(look int8) []xJoinWorld {
 		p.look, p.i, p.holds = look, 0, 0
+		switch {
+		case look < 2 || e.without != xJoinHighestOnce:
+			return goes(xJoinHigh)
+		case p.high == 0:
+			return scanned()
+		}
 		return goes(xJoinMode)
 	}
 	v := p.tail + 2
@@ -46,6 +76,11 @@ func (e *xJoin) publish(n xJoinWorld) (to []xJoinWorld) {
 			return goes(xJoinIdle)
 		}
 		return scan(0)
+	case xJoinHigh:
+		if p.high = n.highest; p.high == 0 {
+			return scanned()
+		}
+		return goes(xJoinMode)
 	case xJoinMode:
 		p.mode = n.seat[p.i].mode
 		return goes(xJoinCursor)
@@ -57,26 +92,10 @@ func (e *xJoin) publish(n xJoinWorld) (to []xJoinWorld) {
 			}
 		}
 		p.mode = 0
-		if p.i++; p.i < e.seats {
+		if p.i++; p.i < p.high {
 			return goes(xJoinMode)
 		}
-		p.i = 0
-		switch p.look {
-		case 0:
-			p.bound, p.m = p.m, 0
-			return goes(xJoinIdle)
-		case 1:
-			if p.m <= p.bound {
-				p.m, p.joins, p.look = 0, 0, 0
-				return goes(xJoinFull)
-			}
-			if p.look = 0; e.without == xJoinLookFirst || e.without == xJoinNoReclaimed {
-				return goes(xJoinJoins)
-			}
-			return goes(xJoinReclaimed)
-		}
-		p.bound, p.m, p.joins, p.look = max(p.bound, p.m), 0, 0, 0
-		return goes(xJoinFull)
+		return scanned()
 	case xJoinIdle:
 		p.holds = 0
 		if p.tail/2 == e.items {
@@ -95,12 +114,17 @@ func (e *xJoin) publish(n xJoinWorld) (to []xJoinWorld) {
 		}
 		return goes(xJoinReclaim)
 	case xJoinReclaim:
-		p.joins = n.joins
+		if e.without != xJoinNoteLate {
+			p.joins = n.joins
+		}
 		p.m = p.tail + 2 - 2*e.history
 		if e.without == xJoinNoHistory {
 			p.m = p.tail + 2
 		}
 		return scan(1)
+	case xJoinLate:
+		p.joins = n.joins
+		return goes(xJoinReclaimed)
 	case xJoinReclaimed:
 		if n.reclaimed = p.m; e.without == xJoinLookFirst {
 			p.bound, p.m, p.joins = p.m, 0, 0
@@ -239,7 +263,12 @@ func (e *xJoin) subscribe(n xJoinWorld, i int8) (to []xJoinWorld) {
 		}
 		return goes(xJoinStore)
 	case xJoinStore:
-		seat.cursor, u.m = u.m, 0
+		if seat.cursor, u.m = u.m, 0; e.without == xJoinNoHighest {
+			return goes(xJoinBind)
+		}
+		return goes(xJoinRaise)
+	case xJoinRaise:
+		n.highest = max(n.highest, u.seat+1)
 		return goes(xJoinBind)
 	case xJoinBind:
 		seat.mode = mode

@@ -31,6 +31,7 @@ type xJoinWorld struct {
 	tail      int8
 	reclaimed int8
 	joins     int8
+	highest   int8
 	room      bool // bit 0
 	seat      [xJoinSeats]xJoinSeat
 	p         xJoinPublisher
@@ -42,7 +43,7 @@ type xJoinPublisher struct {
 	at                    xJoinStep
 	id                    int8
 	tail, bound, m, joins int8
-	i, mode               int8
+	high, i, mode         int8
 	holds                 uint8 // seats that hold it up
 	look                  int8  // 0 adopting, 1 first, 2 once more
 	bit                   bool  // it has set bit 0
@@ -64,11 +65,13 @@ type xJoinStep uint8
 const (
 	xJoinAdopt xJoinStep = iota
 	xJoinReclaimedRead
+	xJoinHigh
 	xJoinMode
 	xJoinCursor
 	xJoinIdle
 	xJoinRoom
 	xJoinReclaim
+	xJoinLate
 	xJoinReclaimed
 	xJoinJoins
 	xJoinFull
@@ -88,6 +91,7 @@ const (
 	xJoinUnbind
 	xJoinTailRead
 	xJoinStore
+	xJoinRaise
 	xJoinBind
 	xJoinCount
 	xJoinCompare
@@ -103,6 +107,9 @@ const (
 
 const (
 	xJoinNoJoins      = "joining without counting"
+	xJoinNoteLate     = "noting joins after the cursors"
+	xJoinNoHighest    = "joining without raising highest"
+	xJoinHighestOnce  = "a second look at as many seats as before"
 	xJoinNoJoinsLook  = "reclaiming without a second look"
 	xJoinLookFirst    = "the second look before reclaimed is stored"
 	xJoinNoUp         = "joining without a look at reclaimed"
@@ -198,8 +205,8 @@ var xJoinCases = []xCase{
 	xJoinCase("no history, one, no kill", false, xJoin{items: 4, seats: 1, members: 1}),
 	xJoinCase("history of one, one, no kill", false, xJoin{history: 1, items: 4, seats: 1, members: 1}),
 	xJoinCase("history of one, two at one seat, no kill", false, xJoin{history: 1, items: 4, seats: 1, members: 2, begins: 1}),
-	xJoinCase("history of one, two at one seat, a kill", false, xJoin{history: 1, items: 4, seats: 1, members: 2, begins: 1, kills: 1, tick: true}),
 	xJoinCase("no history, two at one seat, two kills", false, xJoin{items: 3, seats: 1, members: 2, begins: 1, kills: 2, tick: true}),
+	xJoinCase("history of one, two at one seat, a kill", false, xJoin{history: 1, items: 4, seats: 1, members: 2, begins: 1, kills: 1, tick: true}),
 	xJoinCase("history of one, two at one seat, one of best effort, a kill", true, xJoin{history: 1, items: 4, seats: 1, members: 2, begins: 1, kills: 1, tick: true, effort: true}),
 	xJoinCase("history of one, two at one seat, two kills", true, xJoin{history: 1, items: 4, seats: 1, members: 2, begins: 1, kills: 2, tick: true}),
 	xJoinCase("history of one, two at two seats, no kill", true, xJoin{history: 1, items: 3, seats: 2, members: 2, begins: 1}),
@@ -209,7 +216,7 @@ var xJoinCases = []xCase{
 func TestJoiningIsRightInEveryOrder(t *testing.T) { xRight(t, xJoinCases) }
 
 func TestEveryStepOfJoiningIsNeeded(t *testing.T) {
-	xNeeded(t, xJoinCases, xJoinNoJoins, xJoinNoJoinsLook, xJoinLookFirst, xJoinNoUp, xJoinUpEarly, xJoinNoReclaimed,
+	xNeeded(t, xJoinCases, xJoinNoJoins, xJoinNoteLate, xJoinNoHighest, xJoinHighestOnce, xJoinNoJoinsLook, xJoinLookFirst, xJoinNoUp, xJoinUpEarly, xJoinNoReclaimed,
 		xJoinAdoptTrust, xJoinNoHistory, xJoinNoEvict, xJoinEvictPlain, xJoinEvictSwapped, xJoinLeaveSwapped, xJoinClaimPlain,
 		xJoinNoBit, xJoinNoLook, xJoinNoSame, xJoinNoRing, xJoinNoLeaveRing, xJoinNoUpRing, xJoinModeFirst)
 }
