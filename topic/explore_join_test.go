@@ -201,12 +201,19 @@ func xJoinCase(name string, long bool, e xJoin) xCase {
 	}}
 }
 
+// xJoinOfFour has as many messages as it takes to see a new subscriber unbound by who evicts the last.
+func xJoinOfFour(long bool) xCase {
+	return xJoinCase("history of one, two at one seat, a kill, four messages", long,
+		xJoin{history: 1, items: 4, seats: 1, members: 2, begins: 1, kills: 1, tick: true})
+}
+
 var xJoinCases = []xCase{
 	xJoinCase("no history, one, no kill", false, xJoin{items: 4, seats: 1, members: 1}),
 	xJoinCase("history of one, one, no kill", false, xJoin{history: 1, items: 4, seats: 1, members: 1}),
 	xJoinCase("history of one, two at one seat, no kill", false, xJoin{history: 1, items: 4, seats: 1, members: 2, begins: 1}),
 	xJoinCase("no history, two at one seat, two kills", false, xJoin{items: 3, seats: 1, members: 2, begins: 1, kills: 2, tick: true}),
-	xJoinCase("history of one, two at one seat, a kill", false, xJoin{history: 1, items: 4, seats: 1, members: 2, begins: 1, kills: 1, tick: true}),
+	xJoinCase("history of one, two at one seat, a kill", false, xJoin{history: 1, items: 3, seats: 1, members: 2, begins: 1, kills: 1, tick: true}),
+	xJoinOfFour(true),
 	xJoinCase("history of one, two at one seat, one of best effort, a kill", true, xJoin{history: 1, items: 4, seats: 1, members: 2, begins: 1, kills: 1, tick: true, effort: true}),
 	xJoinCase("history of one, two at one seat, two kills", true, xJoin{history: 1, items: 4, seats: 1, members: 2, begins: 1, kills: 2, tick: true}),
 	xJoinCase("history of one, two at two seats, no kill", true, xJoin{history: 1, items: 3, seats: 2, members: 2, begins: 1}),
@@ -215,8 +222,13 @@ var xJoinCases = []xCase{
 
 func TestJoiningIsRightInEveryOrder(t *testing.T) { xRight(t, xJoinCases) }
 
+func TestEveryStepOfEvictingIsNeeded(t *testing.T) {
+	xNeeded(t, xJoinCases[3:], xJoinNoEvict, xJoinEvictPlain)
+	xNeeded(t, []xCase{xJoinOfFour(false)}, xJoinEvictSwapped)
+}
+
 func TestEveryStepOfJoiningIsNeeded(t *testing.T) {
 	xNeeded(t, xJoinCases, xJoinNoJoins, xJoinNoteLate, xJoinNoHighest, xJoinHighestOnce, xJoinNoJoinsLook, xJoinLookFirst, xJoinNoUp, xJoinUpEarly, xJoinNoReclaimed,
-		xJoinAdoptTrust, xJoinNoHistory, xJoinNoEvict, xJoinEvictPlain, xJoinEvictSwapped, xJoinLeaveSwapped, xJoinClaimPlain,
+		xJoinAdoptTrust, xJoinNoHistory, xJoinLeaveSwapped, xJoinClaimPlain,
 		xJoinNoBit, xJoinNoLook, xJoinNoSame, xJoinNoRing, xJoinNoLeaveRing, xJoinNoUpRing, xJoinModeFirst)
 }
