@@ -223,7 +223,7 @@ func geometryOf(w [16]uint64) (geometry, error) {
 		return bad("a number of views held", w[wordHeld])
 	case w[wordLoans] < 1 || w[wordLoans] > MaxHeld:
 		return bad("a number of loans", w[wordLoans])
-	case w[wordBatch] > maxRing:
+	case w[wordBatch] > maxRing, w[wordBatch] == 0 && w[wordFlags]&flagInline == 0:
 		return bad("a number of chunks", w[wordBatch])
 	}
 	g := geometry{room: int(w[wordRoom]), ring: int(w[wordRing]), history: int(w[wordHistory]), lanes: int(w[wordLanes]), seats: int(w[wordSeats]),

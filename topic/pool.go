@@ -70,13 +70,11 @@ func (l *lane) take() (chunk uint32, err error) {
 // giveBack returns a chunk that was taken and did not come into a slot.
 func (l *lane) giveBack(chunk uint32) { l.pool.free = append(l.pool.free, chunk) }
 
-// takeBack frees the retired chunks that no hazard names. Their slots say since before this that
-// they have another message, or none.
+// takeBack frees the retired chunks that no hazard names. Their messages were erased before they were
+// retired, and nobody who looks at erased before storing a hazard has got them since.
 func (l *lane) takeBack() {
 	p, n := &l.pool, l.n
 	clear(p.named)
-	// What the slots say must be out before the hazards are looked at; this store waits for it.
-	l.h.tail.Store(l.tail)
 	first := uint64(l.index)*uint64(len(p.named)) + 1
 	for i := range n.highest() {
 		for k := range n.hazardsOf(i) {

@@ -113,6 +113,9 @@ func (n *node) sit(m *messages, i int, wantReliable bool, history int) *seat {
 		if r := m.lane(l).reclaimed.Load() &^ 1; int64(s.next[l].Load()-r) < 0 {
 			s.next[l].Store(r)
 			s.shown[l].Store(r)
+			if wantReliable { // the lower one may have sent a publisher to sleep
+				n.wake(n.roomBell(l))
+			}
 		}
 	}
 	point("seat:moved up")
