@@ -194,9 +194,12 @@ func (l *lane) erase(v uint64) {
 	point("erase:said")
 }
 
+// what is length and publisher, as they stand in a slot.
+func (l *lane) what(length int) uint64 { return uint64(l.id)<<publisherShift | uint64(length) }
+
 // describe writes what is known of the message besides: all of a slot but its word and the message.
 func (l *lane) describe(s *slot, length int) {
-	words.Release64(&s.what, uint64(l.id)<<publisherShift|uint64(length))
+	words.Release64(&s.what, l.what(length))
 	if l.n.times {
 		words.Release64(&s.time, uint64(futex.Now()))
 	}
@@ -225,7 +228,7 @@ func (l *lane) writeChunk(b []byte, v uint64, chunk uint32) {
 
 // commit makes a message of v, and of those behind it that were written before it.
 func (l *lane) commit(b []byte, v uint64, last uint64) {
-	slotAt(b).word.Store(v | 1)
+	slotAt(b).word.Store(v | 1) // and what follows is read after it
 	point("publish:there")
 	words.Release64(&l.h.tail, last)
 	l.tail = last

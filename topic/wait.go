@@ -23,30 +23,34 @@ func (s *seat) await(ctx context.Context) error {
 	if err := s.run(func() error { s.mend(); return nil }); err != nil {
 		return err
 	}
-	return s.sleep(ctx, s, s.n, &s.n.w.bell, s.seen, &s.closed)
+	return s.sleep(ctx, s, s.n, &s.n.w.bell, &s.closed)
 }
 
 // await returns nil when there may be room.
 func (l *lane) await(ctx context.Context) error {
-	room := func() (is bool) {
-		err := l.run(func() error {
-			is = l.room(1) > 0
-			return nil
-		})
-		return is || err != nil // and who tries is told
-	}
 	for p := l.spin.Begin(); p.MoreAfter(pausesForRoom); {
-		if room() {
+		if l.seen() {
 			p.Hit()
 			return nil
 		}
 	}
-	return l.sleep(ctx, l, l.n, l.bell, room, &l.closed)
+	return l.sleep(ctx, l, l.n, l.bell, &l.closed)
+}
+
+// seen reports whether there is room for a message.
+func (l *lane) seen() (is bool) {
+	err := l.run(func() error {
+		is = l.room(1) > 0
+		return nil
+	})
+	return is || err != nil // and who tries is told
 }
 
 // A sleeper is a publisher or a subscriber that goroutines of this process sleep for.
 type sleeper interface {
-	// look wakes them if there is something to see.
+	// seen reports whether there is what they sleep for.
+	seen() bool
+	// look wakes them if there is, or somebody's death has made it.
 	look()
 	counts() *watched
 }
@@ -60,7 +64,7 @@ type watched struct {
 func (w *watched) counts() *watched { return w }
 
 // sleep sleeps until a bell rings, unless there is something to be seen.
-func (w *watched) sleep(ctx context.Context, who sleeper, n *node, bell *words32, seen func() bool, closed *atomic.Bool) (err error) {
+func (w *watched) sleep(ctx context.Context, who sleeper, n *node, bell *words32, closed *atomic.Bool) (err error) {
 	w.asleep.Add(1)
 	defer w.asleep.Add(-1)
 	watch.add(who)
@@ -70,7 +74,7 @@ func (w *watched) sleep(ctx context.Context, who sleeper, n *node, bell *words32
 		n.o.Waiting(1)
 		v = bell.Or(somebodySleeps) | somebodySleeps
 		point("wait:marked")
-		see = seen()
+		see = who.seen()
 	})
 	switch {
 	case fault != nil:

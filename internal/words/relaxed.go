@@ -37,3 +37,10 @@ func Prefetch(p *byte, n int)
 //
 //go:noescape
 func PrefetchWrite(p *byte, n int)
+
+// PutMessage writes what to slot + 8, n words of 8 bytes from src to slot + at, and then word to
+// slot: in this order for who reads them, and behind all writes that were made before. slot and at are
+// multiples of 8.
+//
+//go:noescape
+func PutMessage(slot, src *byte, word, what uint64, at, n int)

@@ -91,3 +91,20 @@ func TestPrefetchChangesNothing(t *testing.T) {
 		t.Errorf("%q", b)
 	}
 }
+
+func TestPutMessageWritesAllOfIt(t *testing.T) {
+	for n := range 14 {
+		slot, src := make([]byte, 160), make([]byte, 8*14)
+		for i := range src {
+			src[i] = byte(i + 1)
+		}
+		words.PutMessage(&slot[8], &src[0], 7, 1<<40, 24, n)
+		want := make([]byte, 160)
+		binary.NativeEndian.PutUint64(want[8:], 7)
+		binary.NativeEndian.PutUint64(want[16:], 1<<40)
+		copy(want[32:], src[:8*n])
+		if !bytes.Equal(slot, want) {
+			t.Errorf("%d words: %x, want %x", n, slot, want)
+		}
+	}
+}

@@ -140,3 +140,16 @@ line:
 	SUBQ $64, CX
 	JG   line
 	RET
+
+TEXT ·PutMessage(SB), NOSPLIT, $0-48
+	MOVQ slot+0(FP), DX
+	MOVQ src+8(FP), SI
+	MOVQ word+16(FP), R10
+	MOVQ what+24(FP), AX
+	MOVQ at+32(FP), DI
+	MOVQ n+40(FP), CX
+	MOVQ AX, 8(DX)
+	ADDQ DX, DI
+	CALL copy<>(SB)
+	MOVQ R10, 0(DX)
+	RET

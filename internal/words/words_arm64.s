@@ -149,3 +149,24 @@ line:
 	SUBS $64, R1
 	BGT  line
 	RET
+
+TEXT ·PutMessage(SB), NOSPLIT, $0-48
+	MOVD slot+0(FP), R4
+	MOVD src+8(FP), R1
+	MOVD word+16(FP), R5
+	MOVD what+24(FP), R6
+	MOVD at+32(FP), R0
+	MOVD n+40(FP), R2
+	DMB  $0xb // ISH
+	MOVD R6, 8(R4)
+	ADD  R4, R0
+	CMP  $1, R2
+	BLT  done
+again:
+	MOVD.P 8(R1), R3
+	MOVD.P R3, 8(R0)
+	SUBS $1, R2
+	BNE  again
+done:
+	STLR R5, (R4)
+	RET
