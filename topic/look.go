@@ -65,14 +65,19 @@ func (v *Overview) look(i *object.Info, m *shmkit.Mapping, body int64) (err erro
 	}
 	defer seats.Close()
 	n := &node{geometry: g, w: bodyAt(seats.Data()), body: seats.Data()}
-	living := map[uint32]bool{}
-	for _, m := range i.Members {
-		living[uint32(m.Slot)<<slotShift|m.Generation] = m.Alive
+	members := map[uint32]*object.MemberInfo{}
+	for k, m := range i.Members {
+		members[uint32(m.Slot)<<slotShift|m.Generation] = &i.Members[k]
 	}
-	alive := func(owner uint32) bool { return living[owner] }
+	who := func(owner uint32) (member int, alive bool) {
+		if m := members[owner]; m != nil {
+			return m.Slot, m.Alive
+		}
+		return -1, false
+	}
 	v.MessagesErr = i.AnnexErr
 	if i.AnnexMapping == nil {
-		v.Stat = n.stat(nil, alive)
+		v.Stat = n.stat(nil, who)
 		return nil
 	}
 	all, err := shmkit.ViewSlice[byte](i.AnnexMapping, 0, i.AnnexMapping.Len())
@@ -80,7 +85,7 @@ func (v *Overview) look(i *object.Info, m *shmkit.Mapping, body int64) (err erro
 		return err
 	}
 	defer all.Close()
-	v.Stat = n.stat(&messages{geometry: &g, b: all.Data(), h: messagesAt(all.Data())}, alive)
+	v.Stat = n.stat(&messages{geometry: &g, b: all.Data(), h: messagesAt(all.Data())}, who)
 	return nil
 }
 

@@ -93,6 +93,15 @@ func TestLookTellsOfATopicWithoutTakingPart(t *testing.T) {
 	if v, err = topic.Look("news", dir); err != nil || v.Seats[0].Alive || v.Subscribers != 1 || v.Members[1].Alive {
 		t.Errorf("%+v, %v", v, err)
 	}
+	// It is in the table of members no more when another one has its slot there.
+	for n := len(v.Members); n <= v.Slots; n++ {
+		h, err := topic.Open[note]("news", &topic.Options{Dir: dir})
+		must(t, err)
+		defer mustClose(t, h)
+	}
+	if v, err = topic.Look("news", dir); err != nil || v.Seats[0].Member != -1 || v.Seats[0].Alive {
+		t.Errorf("the dead one's seat is %+v, %v", v.Seats[0], err)
+	}
 	// Of a file of messages that cannot be read there is less to tell.
 	must(t, os.Rename(v.MessagesPath, v.MessagesPath+"-"))
 	less, err := topic.Look("news", dir)

@@ -33,7 +33,7 @@ type Stat struct {
 type Lane struct {
 	Publisher uint32 // the id of the last one
 	Alive     bool
-	Member    int    // the slot of its handle in the table of members, -1 if it has left
+	Member    int    // the slot of its handle in the table of members, -1 if it is in there no more
 	Sent      uint64 // messages that were ever published in this place
 	Free      uint64 // messages that could be published without waiting
 }
@@ -41,7 +41,7 @@ type Lane struct {
 // Seat is the place of a subscriber.
 type Seat struct {
 	Alive  bool
-	Member int // the slot of its handle in the table of members
+	Member int // the slot of its handle in the table of members, -1 if it is in there no more
 	// Reliable: publishers wait for it.
 	Reliable bool
 	Behind   uint64 // messages that it has not read, of all publishers together
@@ -52,7 +52,11 @@ type Seat struct {
 func (n *node) Stat() (s Stat, err error) {
 	m, err := n.messages(false)
 	if err == nil {
-		if fault := shmkit.Guard(func() { s = n.stat(m, func(owner uint32) bool { return !n.dead(owner) }) }); fault != nil {
+		if fault := shmkit.Guard(func() {
+			s = n.stat(m, func(owner uint32) (int, bool) {
+				return int(owner >> slotShift), !n.dead(owner)
+			})
+		}); fault != nil {
 			err = fault
 		}
 	}
@@ -60,9 +64,11 @@ func (n *node) Stat() (s Stat, err error) {
 	return s, n.fail("stat", err)
 }
 
+type whose func(owner uint32) (member int, alive bool)
+
 // stat is Stat, but for the sizes of the files. It needs nothing of n but the geometry and the body. m is
-// nil if messages may not be read. living tells whether an owner, who is not 0, is alive.
-func (n *node) stat(m *messages, living func(owner uint32) bool) Stat {
+// nil if messages may not be read. who tells the member slot of an owner, who is not 0, and whether it is alive.
+func (n *node) stat(m *messages, who whose) Stat {
 	g := &n.geometry
 	s := Stat{MaxMessage: g.room, InSlots: g.inline, Timestamps: g.times, BestEffort: g.bestEffort, Depth: g.ring - g.history, History: g.history,
 		Held: g.held, Loans: g.loans, Ring: g.ring, Chunks: g.chunks, SlotSize: g.slotSize, MaxPublishers: g.lanes, MaxSubscribers: g.seats}
@@ -70,13 +76,13 @@ func (n *node) stat(m *messages, living func(owner uint32) bool) Stat {
 		s.ChunkSize = g.chunkSize
 	}
 	if m != nil {
-		n.statLanes(&s, m, living)
+		n.statLanes(&s, m, who)
 	}
-	n.statSeats(&s, m, living)
+	n.statSeats(&s, m, who)
 	return s
 }
 
-func (n *node) statLanes(s *Stat, m *messages, living func(owner uint32) bool) {
+func (n *node) statLanes(s *Stat, m *messages, who whose) {
 	used := m.h.used.Load()
 	for i := range n.lanes {
 		h := m.lane(i)
@@ -86,7 +92,7 @@ func (n *node) statLanes(s *Stat, m *messages, living func(owner uint32) bool) {
 		owner, tail := h.owner.Load(), h.tail.Load()&^1
 		l := Lane{Publisher: h.publisher.Load(), Member: -1, Sent: tail >> 1}
 		if owner != 0 {
-			l.Member, l.Alive = int(owner>>slotShift), living(owner)
+			l.Member, l.Alive = who(owner)
 		}
 		bound := n.lowest(i, tail+2-2*uint64(n.history))
 		l.Free = uint64(min(max(int64(bound+2*uint64(n.ring)-tail-2)/2, 0), int64(n.ring)))
@@ -97,14 +103,15 @@ func (n *node) statLanes(s *Stat, m *messages, living func(owner uint32) bool) {
 	}
 }
 
-func (n *node) statSeats(s *Stat, m *messages, living func(owner uint32) bool) {
+func (n *node) statSeats(s *Stat, m *messages, who whose) {
 	for i := range n.highest() {
 		h := n.seat(i)
 		owner := h.owner.Load()
 		if owner == 0 {
 			continue
 		}
-		t := Seat{Alive: living(owner), Member: int(owner >> slotShift), Reliable: h.mode.Load() == reliable}
+		t := Seat{Reliable: h.mode.Load() == reliable}
+		t.Member, t.Alive = who(owner)
 		for l := range n.lanes {
 			if m == nil {
 				break
