@@ -182,7 +182,7 @@ func (l *lane) erase(v uint64) {
 	if int64(v-ring-l.erased) < 0 {
 		return
 	}
-	to := l.erased + ring/8&^1
+	to := l.erased + stride(l.n.ring)
 	if int64(to-l.bound) > 0 {
 		to = l.bound
 	}
@@ -196,6 +196,14 @@ func (l *lane) erase(v uint64) {
 
 // what is length and publisher, as they stand in a slot.
 func (l *lane) what(length int) uint64 { return uint64(l.id)<<publisherShift | uint64(length) }
+
+// stride is by how much erased goes on: an eighth of the ring, or a quarter of a small one.
+func stride(ring int) uint64 {
+	if ring <= 64 {
+		return 2 * uint64(max(ring/4, 1))
+	}
+	return 2 * uint64(ring/8)
+}
 
 // describe writes what is known of the message besides: all of a slot but its word and the message.
 func (l *lane) describe(s *slot, length int) {
@@ -238,6 +246,7 @@ func (l *lane) commit(b []byte, v uint64, last uint64) {
 	}
 	ahead := l.slot(last + 2*aheadOfWriting)
 	words.PrefetchWrite(&ahead[0], len(ahead))
+	l.fetchNext()
 }
 
 // aheadOfWriting is so many messages ahead that a publisher has cache lines fetched.
