@@ -295,47 +295,57 @@ func (l *loans) close() error { return errors.Join(l.in.Close(), l.out.Close()) 
 
 // topicFan is a topic with many subscribers, each of which holds a view and goes on.
 func topicFan() fan {
-	// All receivers of a process have one handle, as those of a program have.
-	var shared sharedTopic
 	return fan{
 		name: "topic-fan", op: "64 bytes to a topic", receivers: []int{1, 8, 64},
 		sender: func(r *room) (fanSender, error) {
-			if err := shared.open(r); err != nil {
+			t, err := share(r)
+			if err != nil {
 				return nil, err
 			}
-			p, err := shared.Publisher()
-			return &topicFanSender{r: r, p: p, t: &shared}, err
+			p, err := t.Publisher()
+			return &topicFanSender{r: r, p: p, t: t}, err
 		},
 		receiver: func(r *room) (fanReceiver, error) {
-			if err := shared.open(r); err != nil {
+			t, err := share(r)
+			if err != nil {
 				return nil, err
 			}
-			s, err := shared.Subscriber(nil)
-			return &topicFanReceiver{r: r, s: s, t: &shared}, err
+			s, err := t.Subscriber(nil)
+			return &topicFanReceiver{r: r, s: s, t: t}, err
 		},
 	}
 }
 
-// sharedTopic is a handle that is opened by the first who wants it, and closed by the last.
+// A sharedTopic is a handle that all receivers of a process have, as those of a program would. The
+// last closes it.
 type sharedTopic struct {
 	*topic.Topic[message]
+	r     *room
 	users int
 }
 
-func (t *sharedTopic) open(r *room) (err error) {
-	if t.users == 0 {
-		t.Topic, err = topic.OpenOrCreate[message]("fan", &topic.Options{Dir: r.dir, Depth: 2 * burst})
+// shared are those of the rooms that this process is in.
+var shared = map[*room]*sharedTopic{}
+
+func share(r *room) (*sharedTopic, error) {
+	t := shared[r]
+	if t == nil {
+		opened, err := topic.OpenOrCreate[message]("fan", &topic.Options{Dir: r.dir, Depth: 2 * burst})
+		if err != nil {
+			return nil, err
+		}
+		t = &sharedTopic{Topic: opened, r: r}
+		shared[r] = t
 	}
-	if err == nil {
-		t.users++
-	}
-	return err
+	t.users++
+	return t, nil
 }
 
 func (t *sharedTopic) close() error {
 	if t.users--; t.users > 0 {
 		return nil
 	}
+	delete(shared, t.r)
 	return t.Close()
 }
 
@@ -418,12 +428,12 @@ type topicSleeper struct {
 	s *topic.Subscriber[message]
 }
 
-func (t *topicSleeper) sleep(k uint64, check bool) error {
+func (t *topicSleeper) sleep(k uint64, _ bool) error {
 	var m message
 	if _, err := t.s.Read(t.r.ctx, &m); err != nil {
 		return err
 	}
-	return m.is(k, check)
+	return m.is(k, true)
 }
 
 func (t *topicSleeper) wake(k uint64) error {
