@@ -175,11 +175,14 @@ func (s *seat) erased(l int, v uint64) bool {
 	return int64(s.m.lane(l).erased.Load()&^1-v) > 0
 }
 
-// skip goes on behind message v, which was erased, with one that is likely to stay for a while,
-// and reports whether there was any way to go. mu is held.
+// skip goes on behind message v, which was erased or is not in its slot any more, with one that is
+// likely to stay for a while, and reports whether there was any way to go. mu is held.
 func (s *seat) skip(l int, v uint64) bool {
 	end := s.end(l)
 	to := s.m.lane(l).erased.Load()&^1 + stride(s.n.ring)
+	if int64(to-v) <= 0 { // who adopted the lane did not believe the slot
+		to = v + 2
+	}
 	if int64(to-end) > 0 {
 		to = end
 	}
