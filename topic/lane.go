@@ -24,6 +24,9 @@ type lane struct {
 	mu    sync.Mutex
 	tail  uint64 // v of the last message; protected by mu, like all that follows
 	bound uint64 // nobody that counts wants messages with a lower v
+	// reclaimed is what the lane says: no reliable subscriber that joins gets messages with a lower v.
+	// The bound is not above it, but may be below for a while.
+	reclaimed uint64
 	// erased is what the lane says: messages with a lower v may be overwritten at any moment.
 	erased uint64
 	pool   pool
@@ -97,11 +100,11 @@ func (l *lane) adopt() {
 	h.tail.Store(tail)
 	point("adopt:tail")
 	l.tail = tail
-	l.bound = n.lowest(l.index, h.reclaimed.Load()&^1)
-	if l.erased = h.erased.Load() &^ 1; int64(l.erased-l.bound) > 0 { // which no publisher says
-		l.erased = l.bound
-		h.erased.Store(l.bound)
-	}
+	// Neither goes back, but for what no publisher says. The bound may be below erased: whoever joins has
+	// a lower cursor until it has looked at reclaimed.
+	l.reclaimed = notAbove(&h.reclaimed, tail+2)
+	l.erased = notAbove(&h.erased, l.reclaimed)
+	l.bound = n.lowest(l.index, l.reclaimed)
 	l.pool.init(&n.geometry)
 	for i := range uint64(n.ring) {
 		v := tail - 2*i // the message of the last R that belongs there
@@ -113,6 +116,16 @@ func (l *lane) adopt() {
 		point("adopt:cleared")
 	}
 	l.pool.rest()
+}
+
+// notAbove returns the v in a word, which is set to most if it is above that.
+func notAbove(w *words64, most uint64) uint64 {
+	v := w.Load() &^ 1
+	if int64(v-most) > 0 {
+		v = most
+		w.Store(v)
+	}
+	return v
 }
 
 // lowest returns the lower of m and the cursors of all reliable seats.
@@ -150,8 +163,11 @@ func (l *lane) reclaim() {
 	if int64(m-l.bound) <= 0 {
 		return
 	}
-	l.h.reclaimed.Store(m)
-	point("reclaim:said")
+	if int64(m-l.reclaimed) > 0 {
+		l.h.reclaimed.Store(m)
+		l.reclaimed = m
+		point("reclaim:said")
+	}
 	if n.w.joins.Load() != joins {
 		m = n.lowest(l.index, m)
 		point("reclaim:again")
@@ -182,7 +198,7 @@ func (l *lane) erase(v uint64) {
 	if int64(v-ring-l.erased) < 0 {
 		return
 	}
-	to := l.erased + ring/8&^1
+	to := l.erased + stride(l.n.ring)
 	if int64(to-l.bound) > 0 {
 		to = l.bound
 	}
@@ -196,6 +212,14 @@ func (l *lane) erase(v uint64) {
 
 // what is length and publisher, as they stand in a slot.
 func (l *lane) what(length int) uint64 { return uint64(l.id)<<publisherShift | uint64(length) }
+
+// stride is by how much erased goes on: an eighth of the ring, or a quarter of a small one.
+func stride(ring int) uint64 {
+	if ring <= 64 {
+		return 2 * uint64(max(ring/4, 1))
+	}
+	return 2 * uint64(ring/8)
+}
 
 // describe writes what is known of the message besides: all of a slot but its word and the message.
 func (l *lane) describe(s *slot, length int) {
@@ -238,6 +262,7 @@ func (l *lane) commit(b []byte, v uint64, last uint64) {
 	}
 	ahead := l.slot(last + 2*aheadOfWriting)
 	words.PrefetchWrite(&ahead[0], len(ahead))
+	l.fetchNext()
 }
 
 // aheadOfWriting is so many messages ahead that a publisher has cache lines fetched.

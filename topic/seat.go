@@ -34,10 +34,10 @@ type seat struct {
 	streak  int      // messages in a row that were there when it looked
 	missed  atomic.Uint64
 
-	// The views: bit i of held says that view i is in use; it is set with mu held.
-	held   atomic.Uint64
-	views  []atomic.Uint64 // their serials, 0 of those that are not held
-	copies []byte          // what they show, if messages stand in their slots
+	// views are the serials of the views, 0 of those that are not held. A serial is written with mu
+	// held, taken away by whoever releases it.
+	views  []words64
+	copies []byte // what they show, if messages stand in their slots
 
 	spin futex.Spinner
 	watched
@@ -89,7 +89,7 @@ func (n *node) sit(m *messages, i int, wantReliable bool, history int) *seat {
 	n.clearSeat(i)
 	n.wakeAll() // its last owner may have held them up
 	s := &seat{spin: futex.Spinner{Longest: spinning}, n: n, m: m, index: i, h: n.seat(i), shown: n.cursors(i), hazards: n.hazardsOf(i), reliable: wantReliable,
-		next: make([]words64, n.lanes), skipped: make([]uint64, n.lanes), views: make([]atomic.Uint64, n.geometry.held)}
+		next: make([]words64, n.lanes), skipped: make([]uint64, n.lanes), views: make([]words64, n.geometry.held)}
 	if n.inline {
 		s.copies = alignedBytes(n.geometry.held * roundUp(n.geometry.room, 64))
 	}
@@ -175,11 +175,14 @@ func (s *seat) erased(l int, v uint64) bool {
 	return int64(s.m.lane(l).erased.Load()&^1-v) > 0
 }
 
-// skip goes on behind message v, which was erased, with one that is likely to stay for a while,
-// and reports whether there was any way to go. mu is held.
+// skip goes on behind message v, which was erased or is not in its slot any more, with one that is
+// likely to stay for a while, and reports whether there was any way to go. mu is held.
 func (s *seat) skip(l int, v uint64) bool {
 	end := s.end(l)
-	to := s.m.lane(l).erased.Load()&^1 + uint64(s.n.ring)/4&^1
+	to := s.m.lane(l).erased.Load()&^1 + stride(s.n.ring)
+	if int64(to-v) <= 0 { // who adopted the lane did not believe the slot
+		to = v + 2
+	}
 	if int64(to-end) > 0 {
 		to = end
 	}
@@ -224,9 +227,11 @@ func (s *seat) close() error {
 		s.mu.Unlock()
 		return nil
 	}
-	if s.held.Load() != 0 {
-		s.mu.Unlock()
-		return s.n.fail("close", ErrHeld)
+	for i := range s.views {
+		if s.views[i].Load() != 0 {
+			s.mu.Unlock()
+			return s.n.fail("close", ErrHeld)
+		}
 	}
 	s.closed.Store(true)
 	_ = shmkit.Guard(func() { // if the memory is gone, so is the seat
