@@ -81,7 +81,7 @@ func BenchmarkAsleep(b *testing.B) {
 			if _, err := in.Read(c, &m); err != nil {
 				return
 			}
-			time.Sleep(150 * time.Microsecond)
+			time.Sleep(150 * time.Microsecond) // sleep-ok: whoever waits for the answer is to fall asleep
 			if err := answer.Send(c, &m); err != nil {
 				return
 			}
