@@ -47,7 +47,7 @@ func (k Topics) Create(a address.Address, o kind.Options) (kind.Object, bool, er
 			made, err := k.Stat(a)
 			return made, true, err
 		}
-		if !errors.Is(err, fs.ErrExist) || o.On("exclusive") {
+		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, topic.ErrType) || o.On("exclusive") {
 			return kind.Object{}, false, tooMuch(err)
 		}
 		v, err := topic.Look(named.Of(a), "")
