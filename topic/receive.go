@@ -210,7 +210,7 @@ func (s *seat) copySeveral(dst []byte, size int) (n int) {
 		copyOut(dst[:size], b[s.n.messageOffset:])
 		dst = dst[size:]
 	}
-	point("receive:copied")
+	point("receive:several copied")
 	if v == first || s.erased(lane, first) {
 		return 0
 	}
@@ -243,7 +243,7 @@ func (s *seat) copyFrom(dst []byte, i *Info, whole bool, lane int, v uint64, b [
 			return 0, err
 		}
 		copy(dst, data)
-		point("receive:copied")
+		point("receive:copied out")
 		s.hazards[k].Store(0)
 	}
 	if short {
@@ -310,7 +310,7 @@ func (s *seat) viewFrom(m *view, whole bool, lane int, v uint64, b []byte) error
 		at := k * roundUp(s.n.geometry.room, 64)
 		m.data = s.copies[at : at+n : at+n]
 		copyOut(m.data, b[s.n.messageOffset:])
-		point("receive:copied")
+		point("receive:viewed")
 		if s.erased(lane, v) {
 			return s.refuse(lane, v)
 		}
