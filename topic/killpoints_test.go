@@ -34,7 +34,7 @@ func playsOf[T any, M message[T]](form string) (plays []shmtest.Play) {
 		"is overtaken":                 (*stage[T, M]).isOvertaken,
 	} {
 		plays = append(plays, shmtest.Play{Name: name + " in " + form, Act: func(t *testing.T, v *shmtest.Victim) {
-			act(&stage[T, M]{t: t, v: v, form: form, dir: shmtest.Dir(t)})
+			act(&stage[T, M]{t: t, v: v, form: form})
 		}})
 	}
 	return plays
@@ -45,13 +45,11 @@ type stage[T any, M message[T]] struct {
 	t    *testing.T
 	v    *shmtest.Victim
 	form string
-	dir  string
 	*world[T, M]
 }
 
 // open makes the topic, of one lane.
 func (g *stage[T, M]) open(o topic.Options) {
-	o.Dir = g.dir
 	if o.Publishers = 1; o.Subscribers == 0 {
 		o.Subscribers = 4
 	}
