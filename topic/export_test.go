@@ -62,3 +62,25 @@ func (s *subscriber) Hazards() (n int) {
 	}
 	return n
 }
+
+// Raw returns all of the memory that subscribers and publishers write.
+func (n *node) Raw() (body, messages []byte, err error) {
+	m, err := n.messages(true)
+	if err != nil {
+		return nil, nil, err
+	}
+	return n.body, m.b, nil
+}
+
+// LaneAt returns where in the messages a lane begins, and SlotAt a slot of it.
+func (n *node) LaneAt(lane int) int { return messagesSize + lane*n.laneSize() }
+
+func (n *node) SlotAt(lane int, v uint64) int {
+	return n.LaneAt(lane) + laneHeaderSize + int(v>>1&uint64(n.ring-1))*n.slotSize
+}
+
+// SeatAt returns where in the body a seat begins.
+func (n *node) SeatAt(seat int) int { return n.seatsAt() + seat*n.seatSize() }
+
+// Paths returns both files.
+func (n *node) Paths() (body, messages string) { return n.o.Path(), n.o.AnnexPath() }

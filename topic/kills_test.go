@@ -76,7 +76,7 @@ func workPublishing[T any, M message[T]](t *topic.Topic[T], args []string) error
 		}
 		if err == topic.ErrFull {
 			err = nil
-			time.Sleep(100 * time.Microsecond) // those who are to read want to run
+			time.Sleep(100 * time.Microsecond) // sleep-ok: those who are to read want to run, no harm if they do not
 		}
 		if err != nil {
 			return err
@@ -133,7 +133,7 @@ func workReceiving[T any, M message[T]](t *topic.Topic[T], args []string, o *top
 				if left {
 					break
 				}
-				time.Sleep(100 * time.Microsecond) // those who publish want to run
+				time.Sleep(100 * time.Microsecond) // sleep-ok: those who publish want to run, no harm if they do not
 				continue
 			}
 			if err == nil {

@@ -18,16 +18,23 @@ const (
 	longest = time.Second
 )
 
-// await sleeps until there may be a message.
+// await sleeps until there may be a message. Who comes back and finds none comes here again: the context
+// is looked at each time, because memory that lies may always look like a message.
 func (s *seat) await(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := s.run(func() error { s.mend(); return nil }); err != nil {
 		return err
 	}
 	return s.sleep(ctx, s, s.n, &s.n.w.bell, s.seen, &s.closed)
 }
 
-// await returns nil when there may be room.
+// await returns nil when there may be room. It looks at the context as that of a seat does.
 func (l *lane) await(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	room := func() (is bool) {
 		err := l.run(func() error {
 			is = l.room(1) > 0
