@@ -27,7 +27,7 @@ func (s *seat) await(ctx context.Context) error {
 	if err := s.run(func() error { s.mend(); return nil }); err != nil {
 		return err
 	}
-	return s.sleep(ctx, s, s.n, &s.n.w.bell, s.seen, &s.closed)
+	return s.sleep(ctx, s, s.n, s.bell, s.seen, &s.closed)
 }
 
 // await returns nil when there may be room. It looks at the context as that of a seat does.
@@ -107,7 +107,7 @@ func (s *seat) look() {
 	see := false
 	fault := shmkit.Guard(func() { see = s.seen() })
 	if see || fault != nil {
-		_ = futex.Recall(&s.n.w.bell) // the same
+		_ = futex.Recall(s.bell) // the same
 	}
 }
 
