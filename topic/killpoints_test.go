@@ -48,13 +48,9 @@ type stage[T any, M message[T]] struct {
 	*world[T, M]
 }
 
-// open makes the topic, of one lane.
-func (g *stage[T, M]) open(o topic.Options) {
-	if o.Publishers = 1; o.Subscribers == 0 {
-		o.Subscribers = 4
-	}
-	o.Held, o.Loans = 3, 2
-	g.world = newWorld[T, M](g.t, o)
+// open makes the topic, of one lane with a ring of eight.
+func (g *stage[T, M]) open(subscribers int) {
+	g.world = newWorld[T, M](g.t, topic.Options{Dir: shmtest.Dir(g.t), Publishers: 1, Subscribers: subscribers, Depth: 5, History: 3, Held: 3, Loans: 2})
 }
 
 func (g *stage[T, M]) victim(role string, args ...string) *shmtest.Proc {
@@ -108,6 +104,30 @@ func (g *stage[T, M]) succeed(promised int64) {
 	if p.LaneIndex() != 0 || int64(p.Tail()) < promised {
 		g.t.Errorf("message %d was published, and %d are there", promised, p.Tail())
 	}
+	// It goes on behind what can be read, and nothing is behind what it publishes.
+	s := g.subscriber(topic.SubscriberOptions{})
+	var k course
+	read := func(last uint64) {
+		g.t.Helper()
+		for {
+			var m T
+			i, err := s.TryRead(&m)
+			if err == topic.ErrEmpty {
+				break
+			}
+			must(g.t, err)
+			must(g.t, k.see(M(&m).get(), i, true))
+		}
+		if k.last != last {
+			g.t.Errorf("message %d can be read, the last is %d", k.last, last)
+		}
+	}
+	read(p.Tail())
+	must(g.t, publish[T, M](p, 8, 1, nil))
+	if read(p.Tail()); k.ranks != 8 {
+		g.t.Errorf("behind it is one of rank %d", k.ranks)
+	}
+	must(g.t, s.Close())
 	must(g.t, publish[T, M](p, 8, 20, nil))
 	g.last(p)
 	must(g.t, p.Close())
@@ -119,7 +139,7 @@ func (g *stage[T, M]) last(p *topic.Publisher[T]) {
 }
 
 func (g *stage[T, M]) publishes() {
-	g.open(topic.Options{Depth: 8})
+	g.open(5)
 	finish := g.followers()
 	p := g.victim("publisher", "1", "40")
 	g.succeed(said(p))
@@ -129,7 +149,7 @@ func (g *stage[T, M]) publishes() {
 
 // publishesToSleepers is a victim that publishes what others sleep for.
 func (g *stage[T, M]) publishesToSleepers() {
-	g.open(topic.Options{Depth: 8})
+	g.open(5)
 	finish := g.followers()
 	asleep(g.t, g.dir, 2, nil)
 	s := g.subscriber(topic.SubscriberOptions{})
@@ -159,7 +179,7 @@ func (g *stage[T, M]) publishesToSleepers() {
 
 // takesOver is a victim that comes to the lane of one that was killed in the middle of a batch.
 func (g *stage[T, M]) takesOver() {
-	g.open(topic.Options{Depth: 5, History: 3})
+	g.open(5)
 	finish := g.followers()
 	doomed := shmtest.Start(g.t, "dier "+g.form, g.dir, "batch:behind", "8")
 	<-doomed.Exited()
@@ -171,7 +191,7 @@ func (g *stage[T, M]) takesOver() {
 
 // heldUpAwake is a victim that is held up by a dead subscriber.
 func (g *stage[T, M]) heldUpAwake() {
-	g.open(topic.Options{Depth: 8})
+	g.open(5)
 	g.another("idler").Kill()
 	finish := g.followers()
 	p := g.victim("publisher", "1", "20")
@@ -182,7 +202,7 @@ func (g *stage[T, M]) heldUpAwake() {
 
 // heldUpAsleep is a victim that sleeps for room when the subscriber dies who holds it up.
 func (g *stage[T, M]) heldUpAsleep() {
-	g.open(topic.Options{Depth: 8})
+	g.open(5)
 	doomed := g.another("idler")
 	finish := g.followers()
 	p := g.victim("publisher", "1", "20")
@@ -195,7 +215,7 @@ func (g *stage[T, M]) heldUpAsleep() {
 
 // isJoined is a victim that has taken back what a subscriber that joins had counted on.
 func (g *stage[T, M]) isJoined() {
-	g.open(topic.Options{Depth: 5, History: 3})
+	g.open(5)
 	finish := g.followers()
 	p := g.victim("reclaimer", "1", "12")
 	g.succeed(said(p))
@@ -205,7 +225,7 @@ func (g *stage[T, M]) isJoined() {
 
 // subscribes is a victim that receives, and has the publisher wait.
 func (g *stage[T, M]) subscribes() {
-	g.open(topic.Options{Depth: 4, History: 4})
+	g.open(5)
 	finish := g.followers()
 	p := g.publisher()
 	must(g.t, publish[T, M](p, 1, 6, nil))
@@ -221,7 +241,7 @@ func (g *stage[T, M]) subscribes() {
 
 // waitsForAMessage is a victim that sleeps for a message, as others do.
 func (g *stage[T, M]) waitsForAMessage() {
-	g.open(topic.Options{Depth: 8})
+	g.open(5)
 	finish := g.followers()
 	p := g.publisher()
 	v := g.victim("subscriber", "reliable", "at once", "1")
@@ -237,7 +257,7 @@ func (g *stage[T, M]) waitsForAMessage() {
 
 // makesRoom is a victim that a publisher sleeps for.
 func (g *stage[T, M]) makesRoom() {
-	g.open(topic.Options{Depth: 8})
+	g.open(5)
 	p := g.publisher()
 	v := g.victim("subscriber", "reliable", "told", "12")
 	_, _ = v.ReadLine()
@@ -255,7 +275,7 @@ func (g *stage[T, M]) makesRoom() {
 
 // takesTheSeat is a victim in the seat of one who was killed with views.
 func (g *stage[T, M]) takesTheSeat() {
-	g.open(topic.Options{Depth: 4, History: 4, Subscribers: 3})
+	g.open(3)
 	finish := g.followers()
 	p := g.publisher()
 	must(g.t, publish[T, M](p, 1, 4, nil))
@@ -272,7 +292,7 @@ func (g *stage[T, M]) takesTheSeat() {
 
 // isOvertaken is a victim that a publisher doesn't wait for.
 func (g *stage[T, M]) isOvertaken() {
-	g.open(topic.Options{Depth: 8})
+	g.open(5)
 	p := g.publisher()
 	v := g.victim("subscriber", "best effort", "told", "8")
 	_, _ = v.ReadLine()

@@ -150,6 +150,7 @@ func (l *lane) reclaim() {
 	if int64(m-l.bound) <= 0 {
 		return
 	}
+	point("reclaim:looked")
 	l.h.reclaimed.Store(m)
 	point("reclaim:said")
 	if n.w.joins.Load() != joins {
