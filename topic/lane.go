@@ -163,6 +163,7 @@ func (l *lane) reclaim() {
 	if int64(m-l.bound) <= 0 {
 		return
 	}
+	point("reclaim:looked")
 	if int64(m-l.reclaimed) > 0 {
 		l.h.reclaimed.Store(m)
 		l.reclaimed = m
@@ -247,7 +248,7 @@ func (l *lane) writeSlot(b []byte, message []byte) {
 func (l *lane) writeChunk(b []byte, v uint64, chunk uint32) {
 	words.Release32(&slotAt(b).chunk, chunk)
 	l.pool.replace(v, chunk)
-	point("publish:written")
+	point("publish:named")
 }
 
 // commit makes a message of v, and of those behind it that were written before it.

@@ -12,8 +12,9 @@ import (
 
 // seat is a subscriber.
 type seat struct {
-	n        *node // immutable, like the next seven
+	n        *node // immutable, like the next eight
 	m        *messages
+	bell     *words32 // where it sleeps; to take its address anew is to look at memory that may be gone
 	index    int
 	h        *seatHeader
 	shown    []words64 // its cursors, for publishers
@@ -88,7 +89,7 @@ func (n *node) clearSeat(i int) {
 func (n *node) sit(m *messages, i int, wantReliable bool, history int) *seat {
 	n.clearSeat(i)
 	n.wakeAll() // its last owner may have held them up
-	s := &seat{spin: futex.Spinner{Longest: spinning}, n: n, m: m, index: i, h: n.seat(i), shown: n.cursors(i), hazards: n.hazardsOf(i), reliable: wantReliable,
+	s := &seat{spin: futex.Spinner{Longest: spinning}, n: n, m: m, bell: &n.w.bell, index: i, h: n.seat(i), shown: n.cursors(i), hazards: n.hazardsOf(i), reliable: wantReliable,
 		next: make([]words64, n.lanes), skipped: make([]uint64, n.lanes), views: make([]words64, n.geometry.held)}
 	if n.inline {
 		s.copies = alignedBytes(n.geometry.held * roundUp(n.geometry.room, 64))
@@ -241,6 +242,6 @@ func (s *seat) close() error {
 		s.n.wakeAll()
 	})
 	s.mu.Unlock()
-	s.sendAway(&s.n.w.bell)
+	s.sendAway(s.bell)
 	return s.n.fail("close", s.n.leave())
 }
