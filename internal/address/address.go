@@ -13,6 +13,7 @@
 //	memfd:self/FD         by one that the process itself was started with
 //	lock:NAME             lock that survives its holder's death, by name
 //	struct:NAME           struct in shared memory, by name
+//	queue:NAME            work queue, by name
 //
 // An Address says what was written and no more: whether such an object exists,
 // and what can be done with it, is package kind's to know.
@@ -60,6 +61,7 @@ var kinds = []struct {
 	{"barrier", parseObjectName},
 	{"once", parseObjectName},
 	{"struct", parseObjectName},
+	{"queue", parseObjectName},
 }
 
 // fileKind is the kind of what is written as the path of a file alone.

@@ -6,6 +6,7 @@ import (
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/filemap"
 	"github.com/shmkit/shmkit/internal/address"
+	"github.com/shmkit/shmkit/queue"
 	"github.com/shmkit/shmkit/sysv"
 )
 
@@ -126,6 +127,15 @@ type Semaphores interface {
 // Queue opens an object as a System V message queue.
 type Queue interface {
 	OpenQueue(a address.Address) (*sysv.MessageQueue, error)
+}
+
+// WorkQueues opens an object as a work queue of bytes.
+type WorkQueues interface {
+	// WorkQueueOptions are the options of a queue that OpenWorkQueue makes.
+	WorkQueueOptions() []Option
+	// OpenWorkQueue opens a queue, or makes it unless it is to be an existing one. One that
+	// exists has what the options say that were given.
+	OpenWorkQueue(a address.Address, o Options, existing bool) (*queue.Bytes, error)
 }
 
 // Exclusion lets one program at a time run.

@@ -100,6 +100,22 @@ func List(d Dir) ([]Info, error) {
 	return all, nil
 }
 
+// Names lists the names of the objects of a kind in a directory. There being no directory is
+// no error.
+func Names(d Dir, of Kind) ([]string, error) {
+	entries, err := os.ReadDir(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if kind, name, ok := parseFileName(e.Name()); ok && kind == of {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}
+
 // Look tells of one object; body, if not nil, is called with a mapping of it that may
 // only be read. What can't be told without permission, or because the object is
 // broken, is left out, and Err says why. fs.ErrNotExist is the only error.
