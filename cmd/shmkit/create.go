@@ -35,6 +35,10 @@ comes back too often becomes a dead letter, of which --dead-letters are kept.
 Options given for one that exists must be what it was made with. Its memory is
 reserved when it is made.
 
+A topic carries messages of bytes, up to --max-message long. Its memory is reserved
+too, and shmkit stat shows what it is for. --publish-mode lets others subscribe who
+may not publish: they may read the file that messages are in.
+
 ADDRESS may be KIND:private for a System V object without a key, which is found by
 the identifier alone. An object stays until it is removed or, but for a file, the
 machine goes down.`,
@@ -44,7 +48,8 @@ machine goes down.`,
   shmkit create msg:0x5eed
   shmkit create posix:/frames --size 64M
   shmkit create file:index.db --size 1G --sparse
-  shmkit create queue:jobs --capacity 100 --deliveries 3`,
+  shmkit create queue:jobs --capacity 100 --deliveries 3
+  shmkit create topic:camera --max-message 4M --depth 4 --timestamps`,
 		Args:              exactArgs(1),
 		ValidArgsFunction: completeOne[kind.Creator](a),
 		RunE: func(cmd *cobra.Command, args []string) error {

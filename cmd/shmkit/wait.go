@@ -9,6 +9,7 @@ import (
 
 	"github.com/shmkit/shmkit/queue"
 	"github.com/shmkit/shmkit/sysv"
+	"github.com/shmkit/shmkit/topic"
 )
 
 // waitFlags are the flags of what may have to wait.
@@ -32,7 +33,12 @@ func (f *waitFlags) check() error {
 
 // wouldBlock reports whether an attempt failed because of what there would be to wait for.
 func wouldBlock(err error) bool {
-	return errors.Is(err, sysv.ErrWouldBlock) || errors.Is(err, queue.ErrEmpty) || errors.Is(err, queue.ErrFull)
+	for _, is := range []error{sysv.ErrWouldBlock, queue.ErrEmpty, queue.ErrFull, topic.ErrEmpty, topic.ErrFull} {
+		if errors.Is(err, is) {
+			return true
+		}
+	}
+	return false
 }
 
 // do runs f, which waits as long as ctx allows, with the deadline that was asked

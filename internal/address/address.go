@@ -14,6 +14,7 @@
 //	lock:NAME             lock that survives its holder's death, by name
 //	struct:NAME           struct in shared memory, by name
 //	queue:NAME            work queue, by name
+//	topic:NAME            topic to publish to and subscribe to, by name
 //
 // An Address says what was written and no more: whether such an object exists,
 // and what can be done with it, is package kind's to know.
@@ -62,6 +63,7 @@ var kinds = []struct {
 	{"once", parseObjectName},
 	{"struct", parseObjectName},
 	{"queue", parseObjectName},
+	{"topic", parseObjectName},
 }
 
 // fileKind is the kind of what is written as the path of a file alone.

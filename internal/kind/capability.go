@@ -8,6 +8,7 @@ import (
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/queue"
 	"github.com/shmkit/shmkit/sysv"
+	"github.com/shmkit/shmkit/topic"
 )
 
 // The capabilities. Each is as small as a verb needs it, and they are found by
@@ -136,6 +137,17 @@ type WorkQueues interface {
 	// OpenWorkQueue opens a queue, or makes it unless it is to be an existing one. One that
 	// exists has what the options say that were given.
 	OpenWorkQueue(a address.Address, o Options, existing bool) (*queue.Bytes, error)
+}
+
+// Topics opens an object as a topic.
+type Topics interface {
+	// TopicOptions are the options of a topic that OpenTopic makes.
+	TopicOptions() []Option
+	// OpenTopic opens a topic of bytes, or makes it. One that exists has what the options say that
+	// were given.
+	OpenTopic(a address.Address, o Options) (*topic.Bytes, error)
+	// Subscribe subscribes to one that exists, whatever its messages are.
+	Subscribe(a address.Address, o topic.SubscriberOptions) (*topic.BytesSubscriber, error)
 }
 
 // Exclusion lets one program at a time run.

@@ -36,10 +36,11 @@ type Info struct {
 	Members    []MemberInfo
 	Words      [16]uint64
 	// Annex is how many bytes the second file has by the header, 0 if there is none;
-	// AnnexBlocks what the file system has given for it.
+	// AnnexBlocks what the file system has given for it, and AnnexMode its permission bits.
 	Annex       int64
 	AnnexPath   string
 	AnnexBlocks int64
+	AnnexMode   fs.FileMode
 	// AnnexMapping is the second file while Look calls body, to be read only; nil if it
 	// cannot be, and AnnexErr says why. That is no error of Look.
 	AnnexMapping *shmkit.Mapping
@@ -194,7 +195,7 @@ func (i *Info) lookAtAnnex(o *Object) {
 		i.AnnexErr = o.fail("stat", fmt.Errorf("its second file: %w", unwrapPath(err)), "")
 		return
 	}
-	i.AnnexBlocks = st.Sys().(*syscall.Stat_t).Blocks * 512
+	i.AnnexBlocks, i.AnnexMode = st.Sys().(*syscall.Stat_t).Blocks*512, st.Mode().Perm()
 }
 
 // showAnnex maps the second file for a while, if that can be.
