@@ -92,7 +92,7 @@ func publishAndDie[T any, M message[T]](t *topic.Topic[T], args []string) error 
 		}
 	}
 	topic.SetPoint(func(name string) {
-		if name == "batch:behind" {
+		if strings.HasPrefix(name, "batch:") {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
