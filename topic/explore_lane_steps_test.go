@@ -80,6 +80,12 @@ func (e *xLane) publish(n xLaneWorld) (to []xLaneWorld) {
 			if p.j = min(1, p.k-1); e.without == xLaneBatchOrder {
 				p.j = 0
 			}
+			switch {
+			case p.behind > 0 && e.without == xLaneLeft:
+				p.behind = 0
+			case p.behind > 0:
+				return goes(xLaneForget)
+			}
 			if e.without == xLaneEraseLate || e.without == xLaneEraseHalf {
 				return goes(xLaneA)
 			}
@@ -110,6 +116,11 @@ func (e *xLane) publish(n xLaneWorld) (to []xLaneWorld) {
 		}
 		p.bound, p.m, p.joins = p.m, 0, 0
 		return goes(xLaneRoom)
+	case xLaneForget: // what a batch has left that failed
+		left := p.tail + 2 + 2*p.behind
+		e.of(&n, left).word = left
+		p.behind--
+		return goes(xLaneRoom)
 	case xLaneErase:
 		e.erase(&n)
 		switch e.without {
@@ -122,6 +133,13 @@ func (e *xLane) publish(n xLaneWorld) (to []xLaneWorld) {
 		}
 		return goes(xLaneA)
 	case xLaneA:
+		if n.fails < e.fails && p.k > 1 { // what was to be sent cannot be read
+			q := n
+			q.fails++
+			q.p.behind, q.p.at = p.k-1, xLaneIdle
+			q.p.j, q.p.k, q.p.first = 0, 0, 0
+			to = append(to, q)
+		}
 		s.a = p.first + p.j
 		if e.without == xLaneEraseHalf {
 			return goes(xLaneErase)

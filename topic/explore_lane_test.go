@@ -31,7 +31,7 @@ type xLaneWorld struct {
 	p                       xLanePublisher
 	s                       [2]xLaneSubscriber // reliable, best effort
 	j                       [2]xLaneJoiner
-	kills                   int8
+	kills, fails            int8
 	items                   int8                 // that were begun to be published
 	published               [xLaneItems + 2]int8 // by number, what was; only known to the explorer
 }
@@ -41,6 +41,7 @@ type xLanePublisher struct {
 	tail, bound, reclaimed, erased int8
 	m, joins                       int8
 	k, j, first, slot              int8
+	behind                         int8 // words that a batch that failed may have left
 	again                          bool // the second look at cursors
 }
 
@@ -74,6 +75,7 @@ const (
 	xLaneReclaim
 	xLaneReclaimed
 	xLaneJoins
+	xLaneForget
 	xLaneErase
 	xLaneA
 	xLaneB
@@ -110,6 +112,7 @@ const (
 	xLaneAgainFirst  = "a look at erased before copying"
 	xLaneSeveralLast = "of several messages a look at the last"
 	xLaneBatchOrder  = "a batch from its first message on"
+	xLaneLeft        = "leaving what a batch that failed has written"
 	xLaneNoForward   = "adopting without going forward"
 	xLaneNoClear     = "adopting without clearing"
 	xLaneNoTail      = "publishing without a tail"
@@ -128,7 +131,7 @@ type xLane struct {
 	without              string
 	ring, history, items int8
 	batches              []int8
-	kills                int8
+	kills, fails         int8 // fails: batches that are given up by who goes on living
 	stride               int8 // of Erase
 	far                  int8 // how far behind erased Skip goes at most
 	several              int8 // messages that are copied at once at most
@@ -179,6 +182,8 @@ var xLaneCases = []xCase{
 	xLaneCase("two slots, a kill", false, xLane{ring: 2, items: 4, kills: 1, far: 4, several: 2}, 1, 2),
 	xLaneCase("two slots, a stride of two, two kills", false, xLane{ring: 2, items: 4, kills: 2, stride: 4, far: 2}, 1, 2),
 	xLaneCase("two slots, history of one, two kills", false, xLane{ring: 2, history: 1, items: 4, kills: 2, stride: 2}, 1),
+	xLaneCase("four slots, a batch fails, a kill", false, xLane{ring: 4, items: 4, kills: 1, fails: 1}, 1, 3),
+	xLaneCase("four slots, a batch fails", false, xLane{ring: 4, items: 5, fails: 1, stride: 2}, 1, 3),
 	xLaneCase("two slots, somebody joins, a kill", false, xLane{ring: 2, items: 4, kills: 1, stride: 2, joiners: 1}, 2),
 	xLaneCase("two slots, two join, a kill", false, xLane{ring: 2, items: 5, kills: 1, joiners: 2, alone: true}, 1),
 	xLaneCase("four slots, history of one, a kill", true, xLane{ring: 4, history: 1, items: 5, kills: 1, stride: 4, far: 2}, 1, 3),
@@ -190,7 +195,7 @@ func TestALaneIsRightInEveryOrder(t *testing.T) { xRight(t, xLaneCases) }
 
 func TestEveryStepOfALaneIsNeeded(t *testing.T) {
 	xNeeded(t, xLaneCases, xLaneNoErase, xLaneEraseLate, xLaneEraseHalf, xLaneEraseFirst, xLaneEraseShort, xLaneEraseBeyond,
-		xLaneDoneFirst, xLaneNoAgain, xLaneAgainFirst, xLaneSeveralLast, xLaneBatchOrder, xLaneNoForward, xLaneNoClear,
+		xLaneDoneFirst, xLaneNoAgain, xLaneAgainFirst, xLaneSeveralLast, xLaneBatchOrder, xLaneLeft, xLaneNoForward, xLaneNoClear,
 		xLaneNoTail, xLaneNoStore, xLaneNoCursors, xLaneErasedBack, xLaneReclaimBack, xLaneSkipFar, xLaneSkipShort, xLaneSkipEarly,
 		xLaneCursorFirst)
 }
