@@ -3,6 +3,7 @@ module github.com/shmkit/shmkit
 go 1.26.0
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/edsrzf/mmap-go v1.2.0
 	github.com/google/go-cmp v0.7.0
@@ -14,10 +15,7 @@ require (
 	golang.org/x/term v0.47.0
 )
 
-require (
-	github.com/stretchr/testify v1.9.0 // indirect
-	golang.org/x/tools v0.26.0 // indirect
-)
+require golang.org/x/tools v0.26.0 // indirect
 
 require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect

@@ -151,3 +151,19 @@ func TestReadersSeeWholeRecords(t *testing.T) {
 		t.Errorf("%v, %v\n%s", err, e, out)
 	}
 }
+
+func TestTheWorkerPoolLosesNoJob(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), testenv.Failsafe)
+	defer cancel()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(ctx, program(t, "workerpool"))
+	cmd.Env = append(os.Environ(), "SHMKIT_DIR="+dir)
+	out, err := combined(cmd)
+	var jobs, killed, again int
+	if _, e := fmt.Sscanf(string(out), "%d jobs, %d workers killed; none lost, %d worked on again", &jobs, &killed, &again); err != nil || e != nil || killed == 0 || again > killed {
+		t.Errorf("%v, %v\n%s", err, e, out)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}

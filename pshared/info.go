@@ -133,15 +133,5 @@ func Names(kind, dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := object.List(object.ChooseDir(dir))
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, i := range all {
-		if i.Kind == k {
-			names = append(names, i.Name)
-		}
-	}
-	return names, nil
+	return object.Names(object.ChooseDir(dir), k)
 }

@@ -51,9 +51,12 @@ type part struct {
 }
 
 const (
-	wordsSize = 192
-	cellSize  = 64
-	partSize  = 64
+	wordsSize  = 192
+	sequenceAt = 40
+	droppedAt  = 48
+
+	cellSize = 64
+	partSize = 64
 )
 
 // The state of a cell: what it is, how often it was delivered, and its owner.

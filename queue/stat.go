@@ -30,7 +30,7 @@ func (c *core) Stat() (s Stat, err error) {
 	if _, err := c.sweep(); err != nil {
 		return s, c.fail("stat", err)
 	}
-	counts := [...]*int{free: &s.Free, writing: &s.Writing, ready: &s.Ready, claimed: &s.Claimed, dead: &s.Dead, deadClaimed: &s.DeadHeld}
+	counts := s.counts()
 	err = c.do(context.Background(), func() (wakes, error) {
 		for _, n := range counts {
 			*n = 0
@@ -46,4 +46,9 @@ func (c *core) Stat() (s Stat, err error) {
 		return 0, nil
 	})
 	return s, c.fail("stat", err)
+}
+
+// counts are the counts by the state of a cell.
+func (s *Stat) counts() [deadClaimed + 1]*int {
+	return [...]*int{free: &s.Free, writing: &s.Writing, ready: &s.Ready, claimed: &s.Claimed, dead: &s.Dead, deadClaimed: &s.DeadHeld}
 }

@@ -135,3 +135,20 @@ type line64 struct{ n [8]int64 }
 func (m *line64) set(n int64) { m.n[0], m.n[7] = n, n }
 
 func (m *line64) get() int64 { return m.n[0] }
+
+func BenchmarkLoanAndReceiveLarge(b *testing.B) {
+	w := newWorld[frame, *frame](b, topic.Options{Dir: shmtest.Dir(b), Depth: 8, Subscribers: 8, Held: 2, Loans: 2})
+	p := w.publisher()
+	s := w.subscriber(topic.SubscriberOptions{})
+	defer topic.Unpointed()()
+	for b.Loop() {
+		l, err := p.TryLoan()
+		if err != nil || l.Publish() != nil {
+			b.Fatal(err)
+		}
+		m, err := s.TryReceive()
+		if err != nil || m.Release() != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -165,6 +165,7 @@ func (l *lane) reclaim() {
 	if int64(m-l.bound) <= 0 {
 		return
 	}
+	point("reclaim:looked")
 	if int64(m-l.reclaimed) > 0 {
 		l.h.reclaimed.Store(m)
 		l.reclaimed = m
@@ -204,7 +205,7 @@ func (l *lane) erase(v uint64) {
 	if int64(v-ring-l.erased) < 0 {
 		return
 	}
-	to := l.erased + ring/8&^1
+	to := l.erased + stride(l.n.ring)
 	if int64(to-l.bound) > 0 {
 		to = l.bound
 	}
@@ -218,6 +219,14 @@ func (l *lane) erase(v uint64) {
 
 // what is length and publisher, as they stand in a slot.
 func (l *lane) what(length int) uint64 { return uint64(l.id)<<publisherShift | uint64(length) }
+
+// stride is by how much erased goes on: an eighth of the ring, or a quarter of a small one.
+func stride(ring int) uint64 {
+	if ring <= 64 {
+		return 2 * uint64(max(ring/4, 1))
+	}
+	return 2 * uint64(ring/8)
+}
 
 // describe writes what is known of the message besides: all of a slot but its word and the message.
 func (l *lane) describe(s *slot, length int) {
@@ -245,7 +254,7 @@ func (l *lane) writeSlot(b []byte, message []byte) {
 func (l *lane) writeChunk(b []byte, v uint64, chunk uint32) {
 	words.Release32(&slotAt(b).chunk, chunk)
 	l.pool.replace(v, chunk)
-	point("publish:written")
+	point("publish:named")
 }
 
 // commit makes a message of v, and of those behind it that were written before it.
@@ -260,6 +269,7 @@ func (l *lane) commit(b []byte, v uint64, last uint64) {
 	}
 	ahead := l.slot(last + 2*aheadOfWriting)
 	words.PrefetchWrite(&ahead[0], len(ahead))
+	l.fetchNext()
 }
 
 // aheadOfWriting is so many messages ahead that a publisher has cache lines fetched.

@@ -166,9 +166,9 @@ func (g *geometry) measure() {
 	}
 	g.slotSize = chunkSlotSize
 	g.chunks = g.ring + g.seats*g.hazards + g.loans + g.batch
-	if g.chunkSize = roundUp(g.room, 64); g.room >= 4096 {
-		g.chunkSize = roundUp(g.room, 4096)
-	}
+	// An odd number of cache lines, so that the beginnings of chunks don't compete for the same
+	// places in the caches.
+	g.chunkSize = (roundUp(g.room, 64)/64 | 1) * 64
 }
 
 func (g *geometry) laneSize() int    { return laneHeaderSize + g.ring*g.slotSize }

@@ -31,7 +31,10 @@ type loan struct {
 // lend waits for room for a message, or, without waiting, tries to get it.
 func (l *lane) lend(ctx context.Context, wait bool) (it loan, err error) {
 	for {
-		err := l.full(func() error { return l.lendNow(&it) })
+		err := l.lendOne(&it)
+		if err == ErrFull {
+			err = l.full(func() error { return l.lendNow(&it) })
+		}
 		if err != ErrFull || !wait {
 			return it, l.n.fail("lend from", err)
 		}
@@ -41,7 +44,21 @@ func (l *lane) lend(ctx context.Context, wait bool) (it loan, err error) {
 	}
 }
 
+// lendOne lends room for a message if there is any.
+func (l *lane) lendOne(it *loan) (err error) {
+	l.mu.Lock()
+	if fault := shmkit.Guard(func() { err = l.lendNow(it) }); fault != nil {
+		err = fault
+	}
+	l.mu.Unlock()
+	return err
+}
+
+// lendNow lends room for a message if there is any. mu is held.
 func (l *lane) lendNow(it *loan) error {
+	if l.closed.Load() {
+		return ErrClosed
+	}
 	n, o := l.n, &l.loans
 	if o.each == nil {
 		o.each = make([]lent, n.geometry.loans)

@@ -12,7 +12,8 @@ import (
 	"github.com/shmkit/shmkit/internal/object"
 )
 
-// config returns what a new topic is made of. room is 0 for messages of bytes.
+// config returns what a new topic is made of. room is 0 for messages of bytes; t is nil for whatever
+// a topic has that exists.
 func (o *Options) config(t reflect.Type, room uint64) (object.Config, error) {
 	w, err := o.words(room)
 	if err != nil {
@@ -22,10 +23,12 @@ func (o *Options) config(t reflect.Type, room uint64) (object.Config, error) {
 	if err != nil {
 		return object.Config{}, err
 	}
-	c := object.Config{Kind: object.Topic, Type: t.String(), Fingerprint: object.Fingerprint(t),
-		Members: g.lanes + g.seats + spareMembers, Stride: object.RecordHeader, Words: w,
+	c := object.Config{Kind: object.Topic, Members: g.lanes + g.seats + spareMembers, Stride: object.RecordHeader, Words: w,
 		Persistent: o.Persistent, Mode: o.mode(), AnyOwner: o.AnyOwner, BodySize: int64(g.bodySize()), AnySize: true,
 		Annex: int64(g.messagesFile()), AnnexMode: o.publishMode()}
+	if t != nil {
+		c.Type, c.Fingerprint = t.String(), object.Fingerprint(t)
+	}
 	c.Init = func(obj *object.Object) error {
 		_, b, err := obj.Annex(true)
 		if err != nil {

@@ -1,5 +1,7 @@
 package topic
 
+import "github.com/shmkit/shmkit/internal/words"
+
 // pool is what a publisher knows of the chunks of its lane. Shared memory is asked once, when the
 // lane is adopted. Protected by lane.mu.
 type pool struct {
@@ -75,6 +77,13 @@ func (l *lane) first() (chunk uint32, err error) {
 		return 0, ErrCorrupt
 	}
 	return p.free[last], nil
+}
+
+// fetchNext has the beginning of the chunk fetched that is taken next.
+func (l *lane) fetchNext() {
+	if last := len(l.pool.free) - 1; last >= 0 {
+		words.PrefetchWrite(&l.m.chunk(l.index, l.pool.free[last])[0], 64)
+	}
 }
 
 // giveBack returns a chunk that was taken and did not come into a slot.

@@ -167,7 +167,7 @@ func (l *lane) putBatch(b *batch, from, to int) (sent int, err error) {
 			s := l.slot(v)
 			_ = s[l.n.messageOffset+len(message)-1]
 			words.PutMessage(&s[0], &message[0], v|1, l.what(len(message)), l.n.messageOffset, len(message)/8)
-			point("batch:behind")
+			point("batch:put")
 			continue
 		}
 		s, err := l.fill(v, message)

@@ -220,8 +220,8 @@ func (s *seat) copySeveral(dst []byte, size int) (n int) {
 		copyOut(dst[:size], b[s.n.messageOffset:])
 		dst = dst[size:]
 	}
-	point("receive:copied")
-	if v == first || s.erased(lane, first) {
+	point("receive:several copied")
+	if v == first || !s.reliable && s.erased(lane, first) {
 		return 0
 	}
 	s.advance(lane, v)
@@ -243,7 +243,7 @@ func (s *seat) copyFrom(dst []byte, i *Info, whole bool, lane int, v uint64, b [
 	if s.n.inline {
 		copyOut(dst, b[s.n.messageOffset:])
 		point("receive:copied")
-		if s.erased(lane, v) {
+		if !s.reliable && s.erased(lane, v) {
 			return 0, s.refuse(lane, v)
 		}
 	} else {
@@ -253,8 +253,8 @@ func (s *seat) copyFrom(dst []byte, i *Info, whole bool, lane int, v uint64, b [
 			return 0, err
 		}
 		copy(dst, data)
-		point("receive:copied")
-		s.hazards[k].Store(0)
+		point("receive:copied out")
+		words.Release64(&s.hazards[k], 0)
 	}
 	if short {
 		return n, io.ErrShortBuffer
@@ -265,9 +265,8 @@ func (s *seat) copyFrom(dst []byte, i *Info, whole bool, lane int, v uint64, b [
 
 // free returns a view that is not held, ErrTooMany if all are. mu is held.
 func (s *seat) free() (k int, err error) {
-	held := s.held.Load()
 	for k = range s.views {
-		if held&(1<<k) == 0 {
+		if s.views[k].Load() == 0 {
 			return k, nil
 		}
 	}
@@ -282,13 +281,21 @@ func (s *seat) protect(k, lane int, v uint64, b []byte) (data []byte, err error)
 	if int64(chunk) >= int64(chunks) {
 		return nil, s.refuse(lane, v)
 	}
-	s.hazards[k].Store(uint64(lane)*uint64(chunks) + uint64(chunk) + 1)
+	data = s.m.chunk(lane, chunk)
+	words.Prefetch(&data[0], 64)
+	name := uint64(lane)*uint64(chunks) + uint64(chunk) + 1
+	if s.reliable { // what its cursor has not passed is not erased; the hazard is there before it does
+		words.Release64(&s.hazards[k], name)
+		point("receive:named")
+		return data, nil
+	}
+	s.hazards[k].Store(name)
 	point("receive:protected")
 	if s.erased(lane, v) {
 		s.hazards[k].Store(0)
 		return nil, s.refuse(lane, v)
 	}
-	return s.m.chunk(lane, chunk), nil
+	return data, nil
 }
 
 // viewNow receives a view of a message. mu is held.
@@ -320,8 +327,8 @@ func (s *seat) viewFrom(m *view, whole bool, lane int, v uint64, b []byte) error
 		at := k * roundUp(s.n.geometry.room, 64)
 		m.data = s.copies[at : at+n : at+n]
 		copyOut(m.data, b[s.n.messageOffset:])
-		point("receive:copied")
-		if s.erased(lane, v) {
+		point("receive:viewed")
+		if !s.reliable && s.erased(lane, v) {
 			return s.refuse(lane, v)
 		}
 	} else {
@@ -333,8 +340,7 @@ func (s *seat) viewFrom(m *view, whole bool, lane int, v uint64, b []byte) error
 	}
 	s.serial++
 	m.s, m.index, m.serial = s, k, s.serial
-	s.views[k].Store(s.serial)
-	s.held.Or(1 << k)
+	words.Release64(&s.views[k], s.serial)
 	s.accept(&m.Info, lane, v)
 	point("receive:held")
 	return nil
@@ -344,16 +350,19 @@ func (s *seat) viewFrom(m *view, whole bool, lane int, v uint64, b []byte) error
 // it, in any order. ErrNotHeld: it was released already.
 func (m *view) Release() error {
 	s := m.s
-	if s == nil || m.serial == 0 || !s.views[m.index].CompareAndSwap(m.serial, 0) {
+	if s == nil || m.serial == 0 || !s.views[m.index].CompareAndSwap(m.serial, releasing) {
 		return &Error{Op: "release", Topic: "topic", Err: ErrNotHeld}
 	}
 	if !s.n.inline {
-		_ = shmkit.Guard(func() { s.hazards[m.index].Store(0) }) // if the memory is gone, so is the hazard
+		_ = shmkit.Guard(func() { words.Release64(&s.hazards[m.index], 0) }) // if the memory is gone, so is the hazard
 		point("release:freed")
 	}
-	s.held.And(^(uint64(1) << m.index))
+	words.Release64(&s.views[m.index], 0)
 	return nil
 }
+
+// releasing stands in place of a view's serial while its hazard is taken away.
+const releasing = 1<<64 - 1
 
 // several calls one for each of up to most messages, until there is none or something else is wrong,
 // which only counts if it was the first. mu is held.

@@ -12,8 +12,9 @@ import (
 
 // seat is a subscriber.
 type seat struct {
-	n        *node // immutable, like the next seven
+	n        *node // immutable, like the next eight
 	m        *messages
+	bell     *words32 // where it sleeps; to take its address anew is to look at memory that may be gone
 	index    int
 	h        *seatHeader
 	shown    []words64 // its cursors, for publishers
@@ -34,10 +35,10 @@ type seat struct {
 	streak  int      // messages in a row that were there when it looked
 	missed  atomic.Uint64
 
-	// The views: bit i of held says that view i is in use; it is set with mu held.
-	held   atomic.Uint64
-	views  []atomic.Uint64 // their serials, 0 of those that are not held
-	copies []byte          // what they show, if messages stand in their slots
+	// views are the serials of the views, 0 of those that are not held. A serial is written with mu
+	// held, taken away by whoever releases it.
+	views  []words64
+	copies []byte // what they show, if messages stand in their slots
 
 	spin futex.Spinner
 	watched
@@ -88,8 +89,8 @@ func (n *node) clearSeat(i int) {
 func (n *node) sit(m *messages, i int, wantReliable bool, history int) *seat {
 	n.clearSeat(i)
 	n.wakeAll() // its last owner may have held them up
-	s := &seat{spin: futex.Spinner{Longest: spinning}, n: n, m: m, index: i, h: n.seat(i), shown: n.cursors(i), hazards: n.hazardsOf(i), reliable: wantReliable,
-		next: make([]words64, n.lanes), skipped: make([]uint64, n.lanes), views: make([]atomic.Uint64, n.geometry.held)}
+	s := &seat{spin: futex.Spinner{Longest: spinning}, n: n, m: m, bell: &n.w.bell, index: i, h: n.seat(i), shown: n.cursors(i), hazards: n.hazardsOf(i), reliable: wantReliable,
+		next: make([]words64, n.lanes), skipped: make([]uint64, n.lanes), views: make([]words64, n.geometry.held)}
 	if n.inline {
 		s.copies = alignedBytes(n.geometry.held * roundUp(n.geometry.room, 64))
 	}
@@ -179,7 +180,7 @@ func (s *seat) erased(l int, v uint64) bool {
 // likely to stay for a while, and reports whether there was any way to go. mu is held.
 func (s *seat) skip(l int, v uint64) bool {
 	end := s.end(l)
-	to := s.m.lane(l).erased.Load()&^1 + uint64(s.n.ring)/4&^1
+	to := s.m.lane(l).erased.Load()&^1 + stride(s.n.ring)
 	if int64(to-v) <= 0 { // who adopted the lane did not believe the slot
 		to = v + 2
 	}
@@ -227,9 +228,11 @@ func (s *seat) close() error {
 		s.mu.Unlock()
 		return nil
 	}
-	if s.held.Load() != 0 {
-		s.mu.Unlock()
-		return s.n.fail("close", ErrHeld)
+	for i := range s.views {
+		if s.views[i].Load() != 0 {
+			s.mu.Unlock()
+			return s.n.fail("close", ErrHeld)
+		}
 	}
 	s.closed.Store(true)
 	_ = shmkit.Guard(func() { // if the memory is gone, so is the seat
@@ -239,6 +242,6 @@ func (s *seat) close() error {
 		s.n.wakeAll()
 	})
 	s.mu.Unlock()
-	s.sendAway(&s.n.w.bell)
+	s.sendAway(s.bell)
 	return s.n.fail("close", s.n.leave())
 }

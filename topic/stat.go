@@ -33,6 +33,7 @@ type Stat struct {
 type Lane struct {
 	Publisher uint32 // the id of the last one
 	Alive     bool
+	Member    int    // the slot of its handle in the table of members, -1 if it is in there no more
 	Sent      uint64 // messages that were ever published in this place
 	Free      uint64 // messages that could be published without waiting
 }
@@ -40,7 +41,7 @@ type Lane struct {
 // Seat is the place of a subscriber.
 type Seat struct {
 	Alive  bool
-	Member int // the slot of its handle in the table of members
+	Member int // the slot of its handle in the table of members, -1 if it is in there no more
 	// Reliable: publishers wait for it.
 	Reliable bool
 	Behind   uint64 // messages that it has not read, of all publishers together
@@ -51,49 +52,75 @@ type Seat struct {
 func (n *node) Stat() (s Stat, err error) {
 	m, err := n.messages(false)
 	if err == nil {
-		if fault := shmkit.Guard(func() { s = n.stat(m) }); fault != nil {
+		if fault := shmkit.Guard(func() {
+			s = n.stat(m, func(owner uint32) (int, bool) {
+				return int(owner >> slotShift), !n.dead(owner)
+			})
+		}); fault != nil {
 			err = fault
 		}
 	}
+	s.Size, s.MessagesSize = int64(n.o.Mapping().Len()), n.o.AnnexSize()
 	return s, n.fail("stat", err)
 }
 
-// stat is Stat of who need not be a member.
-func (n *node) stat(m *messages) Stat {
+type whose func(owner uint32) (member int, alive bool)
+
+// stat is Stat, but for the sizes of the files. It needs nothing of n but the geometry and the body. m is
+// nil if messages may not be read. who tells the member slot of an owner, who is not 0, and whether it is alive.
+func (n *node) stat(m *messages, who whose) Stat {
 	g := &n.geometry
 	s := Stat{MaxMessage: g.room, InSlots: g.inline, Timestamps: g.times, BestEffort: g.bestEffort, Depth: g.ring - g.history, History: g.history,
 		Held: g.held, Loans: g.loans, Ring: g.ring, Chunks: g.chunks, SlotSize: g.slotSize, MaxPublishers: g.lanes, MaxSubscribers: g.seats}
 	if !g.inline {
 		s.ChunkSize = g.chunkSize
 	}
-	alive := func(owner uint32) bool { return owner != 0 && !n.dead(owner) }
+	if m != nil {
+		n.statLanes(&s, m, who)
+	}
+	n.statSeats(&s, m, who)
+	return s
+}
+
+func (n *node) statLanes(s *Stat, m *messages, who whose) {
 	used := m.h.used.Load()
-	for i := range g.lanes {
+	for i := range n.lanes {
 		h := m.lane(i)
 		if used&(1<<i) == 0 {
 			continue
 		}
-		l := Lane{Publisher: h.publisher.Load(), Alive: alive(h.owner.Load()), Sent: h.tail.Load() >> 1}
-		bound := n.lowest(i, h.tail.Load()&^1+2-2*uint64(g.history))
-		l.Free = uint64(min(max(int64(bound+2*uint64(g.ring)-h.tail.Load()&^1-2)/2, 0), int64(g.ring)))
+		owner, tail := h.owner.Load(), h.tail.Load()&^1
+		l := Lane{Publisher: h.publisher.Load(), Member: -1, Sent: tail >> 1}
+		if owner != 0 {
+			l.Member, l.Alive = who(owner)
+		}
+		bound := n.lowest(i, tail+2-2*uint64(n.history))
+		l.Free = uint64(min(max(int64(bound+2*uint64(n.ring)-tail-2)/2, 0), int64(n.ring)))
 		s.Lanes = append(s.Lanes, l)
 		if l.Alive {
 			s.Publishers++
 		}
 	}
+}
+
+func (n *node) statSeats(s *Stat, m *messages, who whose) {
 	for i := range n.highest() {
 		h := n.seat(i)
 		owner := h.owner.Load()
 		if owner == 0 {
 			continue
 		}
-		t := Seat{Alive: alive(owner), Member: int(owner >> slotShift), Reliable: h.mode.Load() == reliable}
-		for l := range g.lanes {
+		t := Seat{Reliable: h.mode.Load() == reliable}
+		t.Member, t.Alive = who(owner)
+		for l := range n.lanes {
+			if m == nil {
+				break
+			}
 			if behind := int64(m.lane(l).tail.Load()&^1 + 2 - n.cursors(i)[l].Load()); behind > 0 {
 				t.Behind += uint64(behind) / 2
 			}
 		}
-		for k := range g.held {
+		for k := range n.geometry.held {
 			if n.hazardsOf(i)[k].Load() != 0 {
 				t.Held++
 			}
@@ -103,8 +130,4 @@ func (n *node) stat(m *messages) Stat {
 			s.Subscribers++
 		}
 	}
-	if n.o.Mapping() != nil {
-		s.Size, s.MessagesSize = int64(n.o.Mapping().Len()), n.o.AnnexSize()
-	}
-	return s
 }

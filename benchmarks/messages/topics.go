@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -170,7 +171,7 @@ type block struct {
 }
 
 // topicLoans are messages of 4 MiB there and back, in place: not touched but for the first word, and
-// written and read.
+// written and read. Both sides look for the next one all the time, as those of copy do.
 func topicLoans() []work {
 	one := func(name, op, base string, touch bool, n int, asked float64) work {
 		return work{
@@ -197,7 +198,11 @@ type loans struct {
 }
 
 func openLoans(r *room, first, touch bool) (side, error) {
-	p, s, err := ends[block](r, first, topic.Options{Publishers: 1, Subscribers: 1, Depth: 2, Held: 1, Loans: 1})
+	o := topic.Options{Publishers: 1}
+	if touch { // few chunks stay in the caches, as the one of copy does
+		o = topic.Options{Publishers: 1, Subscribers: 1, Depth: 2, Held: 1, Loans: 1}
+	}
+	p, s, err := ends[block](r, first, o)
 	if err != nil {
 		return nil, err
 	}
@@ -218,19 +223,25 @@ func (l *loans) send(touch, check bool) error {
 	}
 	body := loan.Data().body[:]
 	if touch {
-		fill(l.private[:8], l.seq)
-		if check {
-			fill(l.private, l.seq)
-		}
+		content(l.private, l.seq, check)
 		copy(body, l.private)
-	} else if fill(body[:8], l.seq); check {
-		fill(body, l.seq)
+	} else {
+		content(body, l.seq, check)
 	}
 	return loan.Publish()
 }
 
+// content makes the content of message number seq: all of it with check, else its first word alone.
+func content(b []byte, seq uint64, check bool) {
+	if check {
+		fill(b, seq)
+	} else {
+		binary.NativeEndian.PutUint64(b, seq)
+	}
+}
+
 func (l *loans) receive(touch, check bool) error {
-	m, err := l.in.Receive(l.r.ctx)
+	m, err := l.next()
 	if err != nil {
 		return err
 	}
@@ -239,15 +250,28 @@ func (l *loans) receive(touch, check bool) error {
 		copy(l.private, body)
 		body = l.private
 	}
-	if err := verify(body[:8], l.seq, l.want[:8]); err != nil {
-		return err
-	}
 	if check {
-		if err := verify(body, l.seq, l.want); err != nil {
-			return err
+		err = verify(body, l.seq, l.want)
+	} else if got := binary.NativeEndian.Uint64(body); got != l.seq {
+		err = fmt.Errorf("message %d came for %d", got, l.seq)
+	}
+	return errors.Join(err, m.Release())
+}
+
+// next receives the next message. One that is touched takes longer than Receive looks before it
+// goes to sleep.
+func (l *loans) next() (m topic.Message[block], err error) {
+	if !l.touch {
+		return l.in.Receive(l.r.ctx)
+	}
+	for looks := 1; ; looks++ {
+		if m, err = l.in.TryReceive(); err != topic.ErrEmpty {
+			return m, err
+		}
+		if looks%1000 == 0 && l.r.ctx.Err() != nil {
+			return m, l.r.ctx.Err()
 		}
 	}
-	return m.Release()
 }
 
 func (l *loans) run(n int, check bool) error {
@@ -271,33 +295,64 @@ func (l *loans) close() error { return errors.Join(l.in.Close(), l.out.Close()) 
 
 // topicFan is a topic with many subscribers, each of which holds a view and goes on.
 func topicFan() fan {
-	open := func(r *room) (*topic.Topic[message], error) {
-		return topic.OpenOrCreate[message]("fan", &topic.Options{Dir: r.dir, Depth: 2 * burst})
-	}
 	return fan{
 		name: "topic-fan", op: "64 bytes to a topic", receivers: []int{1, 8, 64},
 		sender: func(r *room) (fanSender, error) {
-			t, err := open(r)
+			t, err := share(r)
 			if err != nil {
 				return nil, err
 			}
 			p, err := t.Publisher()
-			return &topicFanSender{r: r, p: p}, errors.Join(err, t.Close())
+			return &topicFanSender{r: r, p: p, t: t}, err
 		},
 		receiver: func(r *room) (fanReceiver, error) {
-			t, err := open(r)
+			t, err := share(r)
 			if err != nil {
 				return nil, err
 			}
 			s, err := t.Subscriber(nil)
-			return &topicFanReceiver{r: r, s: s}, errors.Join(err, t.Close())
+			return &topicFanReceiver{r: r, s: s, t: t}, err
 		},
 	}
+}
+
+// A sharedTopic is a handle that all receivers of a process have, as those of a program would. The
+// last closes it.
+type sharedTopic struct {
+	*topic.Topic[message]
+	r     *room
+	users int
+}
+
+// shared are those of the rooms that this process is in.
+var shared = map[*room]*sharedTopic{}
+
+func share(r *room) (*sharedTopic, error) {
+	t := shared[r]
+	if t == nil {
+		opened, err := topic.OpenOrCreate[message]("fan", &topic.Options{Dir: r.dir, Depth: 2 * burst})
+		if err != nil {
+			return nil, err
+		}
+		t = &sharedTopic{Topic: opened, r: r}
+		shared[r] = t
+	}
+	t.users++
+	return t, nil
+}
+
+func (t *sharedTopic) close() error {
+	if t.users--; t.users > 0 {
+		return nil
+	}
+	delete(shared, t.r)
+	return t.Close()
 }
 
 type topicFanSender struct {
 	r *room
 	p *topic.Publisher[message]
+	t *sharedTopic
 }
 
 func (f *topicFanSender) send(from uint64, n int, check bool) error {
@@ -311,11 +366,12 @@ func (f *topicFanSender) send(from uint64, n int, check bool) error {
 	return nil
 }
 
-func (f *topicFanSender) close() error { return f.p.Close() }
+func (f *topicFanSender) close() error { return errors.Join(f.p.Close(), f.t.close()) }
 
 type topicFanReceiver struct {
 	r    *room
 	s    *topic.Subscriber[message]
+	t    *sharedTopic
 	held topic.Message[message]
 }
 
@@ -346,7 +402,7 @@ func (f *topicFanReceiver) release() error {
 	return f.held.Release()
 }
 
-func (f *topicFanReceiver) close() error { return errors.Join(f.release(), f.s.Close()) }
+func (f *topicFanReceiver) close() error { return errors.Join(f.release(), f.s.Close(), f.t.close()) }
 
 // topicWake is a subscriber that sleeps.
 func topicWake() work {
@@ -372,12 +428,12 @@ type topicSleeper struct {
 	s *topic.Subscriber[message]
 }
 
-func (t *topicSleeper) sleep(k uint64, check bool) error {
+func (t *topicSleeper) sleep(k uint64, _ bool) error {
 	var m message
 	if _, err := t.s.Read(t.r.ctx, &m); err != nil {
 		return err
 	}
-	return m.is(k, check)
+	return m.is(k, true)
 }
 
 func (t *topicSleeper) wake(k uint64) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,7 @@ func newCreateCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "create ADDRESS [flags]",
 		SuggestFor: []string{"make", "new", "ipcmk"},
-		Short:      "Make a piece of memory, semaphore set or message queue",
+		Short:      "Make a piece of memory, semaphore set, queue or lock",
 		Long: `Create makes the object that ADDRESS names and prints its address, with identifier
 and key where it has them, and whether it was created or existed.
 
@@ -29,6 +30,15 @@ Memory needs --size, a semaphore set --count. Memory and semaphores begin at zer
 POSIX objects and files appear whole, with their space reserved, unless --sparse;
 where there is too little, nothing is made. The umask does not count.
 
+A queue holds --capacity items of up to --max-item bytes; with --deliveries one that
+comes back too often becomes a dead letter, of which --dead-letters are kept.
+Options given for one that exists must be what it was made with. Its memory is
+reserved when it is made.
+
+A topic carries messages of bytes, up to --max-message long. Its memory is reserved
+too, and shmkit stat shows what it is for. --publish-mode lets others subscribe who
+may not publish: they may read the file that messages are in.
+
 ADDRESS may be KIND:private for a System V object without a key, which is found by
 the identifier alone. An object stays until it is removed or, but for a file, the
 machine goes down.`,
@@ -37,7 +47,9 @@ machine goes down.`,
   shmkit create sem:ftok=/etc/hostname:a --count 3 --exclusive
   shmkit create msg:0x5eed
   shmkit create posix:/frames --size 64M
-  shmkit create file:index.db --size 1G --sparse`,
+  shmkit create file:index.db --size 1G --sparse
+  shmkit create queue:jobs --capacity 100 --deliveries 3
+  shmkit create topic:camera --max-message 4M --depth 4 --timestamps`,
 		Args:              exactArgs(1),
 		ValidArgsFunction: completeOne[kind.Creator](a),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -71,6 +83,8 @@ machine goes down.`,
 
 func (a *app) printMade(made kind.Object, created, asJSON bool) error {
 	if asJSON {
+		// Where stat has a time of that name it says whether instead.
+		made.Fields = slices.DeleteFunc(made.Fields, func(f kind.Field) bool { return f.Name == "created" })
 		made.Fields = append(made.Fields, kind.Field{Name: "created", Value: kind.Flag(created)})
 		return a.printJSON(made)
 	}

@@ -73,6 +73,8 @@ An address names one object: KIND:REST.
   memfd:PID/FD       memory that process PID has as descriptor FD; self/FD is
                      one that shmkit itself was started with
   lock:NAME          lock between processes, as shmkit run takes it; any NAME
+  topic:NAME         topic, as shmkit pub and echo use it; any NAME
+  queue:NAME         work queue, as shmkit push and pop use it; any NAME
   semaphore:NAME  cond:NAME  event:NAME  barrier:NAME  once:NAME  struct:NAME
                      likewise, as Go programs make them by name (package pshared)
 

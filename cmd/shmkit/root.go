@@ -44,6 +44,8 @@ What a command acts on is an address, KIND:REST:
   file:PATH           regular file, mapped
   memfd:PID/FD        sealed memory that a process holds a descriptor of
   lock:NAME           lock between processes
+  topic:NAME          topic to publish to and subscribe to
+  queue:NAME          work queue between processes
   semaphore:NAME …    what Go programs make by name: semaphore, cond, event,
                       barrier, once, struct
 
@@ -84,7 +86,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 	add(groupContents, "What is in them:",
 		newDumpCommand(a), newPutCommand(a), newGetCommand(a), newFlushCommand(a), newScanCommand(a), newSemCommand(a), newMsgCommand(a))
 	add(groupStreams, "From process to process:",
-		newWriteCommand(a), newReadCommand(a), newSendCommand(a), newRecvCommand(a), newMemfdCommand(a), newRunCommand(a), newRWCommand(a), newRWParticipantCommand(), newDemoCommand(a))
+		newWriteCommand(a), newReadCommand(a), newSendCommand(a), newRecvCommand(a), newPubCommand(a), newEchoCommand(a), newHzCommand(a), newPushCommand(a), newPopCommand(a), newDeadCommand(a),
+		newMemfdCommand(a), newRunCommand(a), newRWCommand(a), newRWParticipantCommand(), newDemoCommand(a))
 	root.AddCommand(newDemoChildCommand())
 	add(groupOther, "Other:", newCompletionCommand(a), newVersionCommand(a))
 	root.SetHelpCommandGroupID(groupOther)

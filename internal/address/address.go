@@ -13,6 +13,8 @@
 //	memfd:self/FD         by one that the process itself was started with
 //	lock:NAME             lock that survives its holder's death, by name
 //	struct:NAME           struct in shared memory, by name
+//	queue:NAME            work queue, by name
+//	topic:NAME            topic to publish to and subscribe to, by name
 //
 // An Address says what was written and no more: whether such an object exists,
 // and what can be done with it, is package kind's to know.
@@ -60,6 +62,8 @@ var kinds = []struct {
 	{"barrier", parseObjectName},
 	{"once", parseObjectName},
 	{"struct", parseObjectName},
+	{"queue", parseObjectName},
+	{"topic", parseObjectName},
 }
 
 // fileKind is the kind of what is written as the path of a file alone.

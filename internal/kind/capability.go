@@ -6,7 +6,9 @@ import (
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/filemap"
 	"github.com/shmkit/shmkit/internal/address"
+	"github.com/shmkit/shmkit/queue"
 	"github.com/shmkit/shmkit/sysv"
+	"github.com/shmkit/shmkit/topic"
 )
 
 // The capabilities. Each is as small as a verb needs it, and they are found by
@@ -126,6 +128,26 @@ type Semaphores interface {
 // Queue opens an object as a System V message queue.
 type Queue interface {
 	OpenQueue(a address.Address) (*sysv.MessageQueue, error)
+}
+
+// WorkQueues opens an object as a work queue of bytes.
+type WorkQueues interface {
+	// WorkQueueOptions are the options of a queue that OpenWorkQueue makes.
+	WorkQueueOptions() []Option
+	// OpenWorkQueue opens a queue, or makes it unless it is to be an existing one. One that
+	// exists has what the options say that were given.
+	OpenWorkQueue(a address.Address, o Options, existing bool) (*queue.Bytes, error)
+}
+
+// Topics opens an object as a topic.
+type Topics interface {
+	// TopicOptions are the options of a topic that OpenTopic makes.
+	TopicOptions() []Option
+	// OpenTopic opens a topic of bytes, or makes it. One that exists has what the options say that
+	// were given.
+	OpenTopic(a address.Address, o Options) (*topic.Bytes, error)
+	// Subscribe subscribes to one that exists, whatever its messages are.
+	Subscribe(a address.Address, o topic.SubscriberOptions) (*topic.BytesSubscriber, error)
 }
 
 // Exclusion lets one program at a time run.

@@ -9,18 +9,19 @@ import (
 // requirements are the modules that go.mod may require directly, and why each is
 // worth depending on.
 var requirements = map[string]string{
-	"golang.org/x/sys":                  "the library: system calls and kernel constants",
-	"golang.org/x/sync":                 "command and tests: errgroup",
-	"golang.org/x/term":                 "command: is the output a terminal, and how wide",
-	"github.com/spf13/cobra":            "command: commands, flags, help, shell completion",
-	"github.com/spf13/pflag":            "command: the flags that cobra has, of which usage lines tell",
-	"github.com/anishathalye/porcupine": "tests: are recorded histories of locks linearizable",
-	"github.com/edsrzf/mmap-go":         "benchmarks: the plain mapping that filemap is measured beside",
-	"github.com/google/go-cmp":          "tests: differences that can be read",
-	"github.com/prometheus/procfs":      "tests: a second, independent reader of /proc",
-	"github.com/rogpeppe/go-internal":   "tests: testscript, for the command",
-	"go.uber.org/goleak":                "tests: goroutines left behind",
-	"pgregory.net/rapid":                "tests: properties and shrinking",
+	"golang.org/x/sys":                        "the library: system calls and kernel constants",
+	"golang.org/x/sync":                       "command and tests: errgroup",
+	"golang.org/x/term":                       "command: is the output a terminal, and how wide",
+	"github.com/HdrHistogram/hdrhistogram-go": "command: percentiles of latencies",
+	"github.com/spf13/cobra":                  "command: commands, flags, help, shell completion",
+	"github.com/spf13/pflag":                  "command: the flags that cobra has, of which usage lines tell",
+	"github.com/anishathalye/porcupine":       "tests: are recorded histories of locks linearizable",
+	"github.com/edsrzf/mmap-go":               "benchmarks: the plain mapping that filemap is measured beside",
+	"github.com/google/go-cmp":                "tests: differences that can be read",
+	"github.com/prometheus/procfs":            "tests: a second, independent reader of /proc",
+	"github.com/rogpeppe/go-internal":         "tests: testscript, for the command",
+	"go.uber.org/goleak":                      "tests: goroutines left behind",
+	"pgregory.net/rapid":                      "tests: properties and shrinking",
 }
 
 // requirementsHaveReasons pins the direct requirements of go.mod, and that

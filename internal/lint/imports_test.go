@@ -63,12 +63,15 @@ var layers = []layer{
 	{pkg: "internal/guest"},
 	{pkg: "pshared", may: []string{".", "internal/object", "internal/futex", "internal/race", "internal/guest", "internal/words"}, tests: []string{"internal/sys", "sysv"}},
 	{pkg: "queue", may: []string{".", "pshared", "internal/object", "internal/futex", "internal/guest", "internal/words"}, tests: []string{"internal/sys", "internal/race"}},
-	{pkg: "topic", may: []string{".", "internal/object", "internal/futex", "internal/words", "internal/race"}, tests: []string{"internal/sys", "internal/race", "pshared"}},
+	{pkg: "topic", may: []string{".", "pshared", "internal/object", "internal/futex", "internal/words", "internal/race"}, tests: []string{"internal/sys", "internal/race"}},
 	{pkg: "internal/race"},
 	{pkg: "internal/stream", may: []string{".", "sysv", "internal/fdmap", "internal/sys", "internal/vm", "internal/words"}},
 	{pkg: "internal/address"},
-	{pkg: "internal/kind", may: []string{".", "sysv", "filemap", "pshared", "internal/address", "internal/stream"}},
-	{pkg: "internal/kind/lockkind", may: []string{"pshared", "internal/address", "internal/kind"}},
+	{pkg: "internal/kind", may: []string{".", "sysv", "filemap", "pshared", "queue", "topic", "internal/address", "internal/stream"}},
+	{pkg: "internal/kind/named", may: []string{"pshared", "internal/address", "internal/kind"}},
+	{pkg: "internal/kind/lockkind", may: []string{"pshared", "internal/address", "internal/kind", "internal/kind/named"}},
+	{pkg: "internal/kind/queuekind", may: []string{"pshared", "queue", "internal/address", "internal/kind", "internal/kind/named"}},
+	{pkg: "internal/kind/topickind", may: []string{"topic", "internal/address", "internal/kind", "internal/kind/named"}},
 	{pkg: "internal/kind/sysvkind", may: []string{".", "sysv", "internal/address", "internal/stream", "internal/kind"}},
 	{pkg: "internal/kind/inode", may: []string{"internal/address", "internal/kind", "internal/sys"}},
 	{pkg: "internal/kind/posixkind", may: []string{".", "posixshm", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
@@ -77,7 +80,7 @@ var layers = []layer{
 	{pkg: "cmd/...", may: []string{anything}},
 
 	// Examples show what users can do, so they have no more than users have.
-	{pkg: "examples/...", may: []string{".", "sysv", "pshared"}},
+	{pkg: "examples/...", may: []string{".", "sysv", "pshared", "queue"}},
 	{pkg: "benchmarks/...", may: []string{anything}},
 
 	// For users' tests: what testenv has, and its tests and examples show it on a lock.

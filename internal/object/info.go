@@ -36,10 +36,11 @@ type Info struct {
 	Members    []MemberInfo
 	Words      [16]uint64
 	// Annex is how many bytes the second file has by the header, 0 if there is none;
-	// AnnexBlocks what the file system has given for it.
+	// AnnexBlocks what the file system has given for it, and AnnexMode its permission bits.
 	Annex       int64
 	AnnexPath   string
 	AnnexBlocks int64
+	AnnexMode   fs.FileMode
 	// AnnexMapping is the second file while Look calls body, to be read only; nil if it
 	// cannot be, and AnnexErr says why. That is no error of Look.
 	AnnexMapping *shmkit.Mapping
@@ -98,6 +99,22 @@ func List(d Dir) ([]Info, error) {
 		all = append(all, info)
 	}
 	return all, nil
+}
+
+// Names lists the names of the objects of a kind in a directory. There being no directory is
+// no error.
+func Names(d Dir, of Kind) ([]string, error) {
+	entries, err := os.ReadDir(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if kind, name, ok := parseFileName(e.Name()); ok && kind == of {
+			names = append(names, name)
+		}
+	}
+	return names, err
 }
 
 // Look tells of one object; body, if not nil, is called with a mapping of it that may
@@ -178,7 +195,7 @@ func (i *Info) lookAtAnnex(o *Object) {
 		i.AnnexErr = o.fail("stat", fmt.Errorf("its second file: %w", unwrapPath(err)), "")
 		return
 	}
-	i.AnnexBlocks = st.Sys().(*syscall.Stat_t).Blocks * 512
+	i.AnnexBlocks, i.AnnexMode = st.Sys().(*syscall.Stat_t).Blocks*512, st.Mode().Perm()
 }
 
 // showAnnex maps the second file for a while, if that can be.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
+	"github.com/shmkit/shmkit/internal/kind/named"
 	"github.com/shmkit/shmkit/pshared"
 )
 
@@ -21,7 +22,7 @@ func (k shared) Columns() []kind.Column {
 		{Heading: "COMMAND", Field: "holder_command"},
 		{Heading: "HOLDERS", Field: "holders", Right: true},
 	}
-	if k.name == "struct" { // of which each word has a state
+	if k.Word == "struct" { // of which each word has a state
 		columns = []kind.Column{
 			{Heading: "ADDRESS", Field: "address"},
 			{Heading: "TYPE", Field: "type"},
@@ -29,36 +30,28 @@ func (k shared) Columns() []kind.Column {
 			{Heading: "HELD", Field: "holders", Right: true},
 		}
 	}
-	return append(columns, []kind.Column{
+	columns = append(columns, []kind.Column{
 		{Heading: "WAITING", Field: "waiting", Right: true},
 		{Heading: "MEMBERS", Field: "living", Right: true},
 		{Heading: "DEAD", Field: "dead", Right: true},
-		{Heading: "OWNER", Field: "owner"},
-		{Heading: "MODE", Field: "mode"},
-		{Heading: "CREATED", Field: "created", Long: true},
 	}...)
+	return append(columns, named.FileColumns()...)
 }
 
 // List implements kind.Lister.
 func (k shared) List() ([]kind.Object, error) {
-	names, err := pshared.Names(k.name, "")
-	if err != nil {
-		return nil, err
-	}
-	users, objects := &kind.Names{}, []kind.Object{}
-	for _, n := range names {
-		i, err := pshared.Look(k.name, n, "")
+	return k.Each(func(name string, users *kind.Names) (kind.Object, error) {
+		i, err := pshared.Look(k.Word, name, "")
 		if errors.Is(err, fs.ErrNotExist) {
-			continue
+			return kind.Object{}, err
 		}
-		objects = append(objects, k.describe(k.addressOf(n), i, err, users))
-	}
-	return objects, nil
+		return k.describe(k.Address(name), i, err, users), nil
+	})
 }
 
 // Stat implements kind.Stater.
 func (k shared) Stat(a address.Address) (kind.Object, error) {
-	i, err := pshared.Look(k.name, name(a), "")
+	i, err := pshared.Look(k.Word, named.Of(a), "")
 	if errors.Is(err, fs.ErrNotExist) {
 		return kind.Object{}, kind.Missing(a, err)
 	}
@@ -66,7 +59,7 @@ func (k shared) Stat(a address.Address) (kind.Object, error) {
 	o.Fields = append(o.Fields,
 		kind.Field{Name: "path", Value: kind.Text(i.Path)},
 		kind.Field{Name: "slots", Value: kind.Count(i.Slots)})
-	if k.name == "struct" {
+	if k.Word == "struct" {
 		o.Fields = append(o.Fields, kind.Field{Name: "fields", Value: words(i)})
 	}
 	o.Fields = append(o.Fields, kind.Field{Name: "members", Value: members(i)})
@@ -85,23 +78,10 @@ func (k shared) describe(a address.Address, i pshared.Info, why error, users *ki
 	for _, w := range i.Words {
 		holders += len(w.Holders)
 	}
-	unknown := kind.Unknown("")
-	if why != nil {
-		unknown = kind.Unknown(why.Error())
-	}
-	known := func(v kind.Value) kind.Value {
-		if why != nil {
-			return unknown
-		}
-		return v
-	}
-	o := kind.Object{Address: a, Owners: []uint32{i.UID}, Fields: []kind.Field{
-		{Name: "kind", Value: kind.Text(k.name), Machine: true},
-		{Name: "address", Value: kind.Text(a.String()), Machine: true},
-		{Name: "name", Value: kind.Text(i.Name), Machine: true},
-		{Name: "type", Value: known(kind.Text(i.Type))},
-	}}
-	if k.name == "struct" {
+	known := func(v kind.Value) kind.Value { return named.Known(why, v) }
+	o := kind.Object{Address: a, Owners: []uint32{i.UID}, Fields: named.Begin(a)}
+	o.Fields = append(o.Fields, kind.Field{Name: "type", Value: known(kind.Text(i.Type))})
+	if k.Word == "struct" {
 		o.Fields = append(o.Fields, kind.Field{Name: "words", Value: known(kind.Count(len(i.Words)))})
 	} else {
 		var w pshared.WordInfo
@@ -126,11 +106,8 @@ func (k shared) describe(a address.Address, i pshared.Info, why error, users *ki
 		{Name: "size", Value: kind.Bytes(i.Size)},
 		{Name: "persistent", Value: kind.Flag(i.Persistent)},
 	}...)
-	o.Fields = append(o.Fields, users.User("owner", "uid", i.UID)...)
-	o.Fields = append(o.Fields, users.Group("group", "gid", i.GID)...)
-	return kind.Object{Address: o.Address, Owners: o.Owners, Fields: append(o.Fields,
-		kind.Field{Name: "mode", Value: kind.Mode(i.Mode)},
-		kind.Field{Name: "created", Value: kind.Time(i.Created)})}
+	o.Fields = append(o.Fields, named.File{UID: i.UID, GID: i.GID, Mode: i.Mode, Created: kind.Time(i.Created)}.Fields(users)...)
+	return o
 }
 
 // words is the table of what can be held or waited for in a struct.
@@ -180,12 +157,7 @@ func howHeld(h pshared.Holder) string {
 
 // members is the table of who has the lock open, or had when it died.
 func members(i pshared.Info) kind.List {
-	list := kind.List{Columns: []kind.Column{
-		{Heading: "SLOT", Field: "slot", Right: true}, {Heading: "PID", Field: "pid", Right: true},
-		{Heading: "COMMAND", Field: "command"}, {Heading: "ALIVE", Field: "alive"}, {Heading: "HOLDS", Field: "holds"},
-		{Heading: "WAITING", Field: "waiting", Right: true}, {Heading: "JOINED", Field: "joined"},
-	}}
-	for n, m := range i.Members {
+	return named.Members(i.Members, func(n int) kind.Value {
 		var holds []string
 		for _, w := range i.Words {
 			for _, h := range w.Holders {
@@ -200,16 +172,6 @@ func members(i pshared.Info) kind.List {
 				}
 			}
 		}
-		list.Items = append(list.Items, kind.Object{Fields: []kind.Field{
-			{Name: "slot", Value: kind.Count(m.Slot)},
-			{Name: "pid", Value: kind.PID(m.PID)},
-			{Name: "pid_namespace", Value: kind.Count(m.PIDNS), Machine: true},
-			{Name: "command", Value: kind.Text(m.Command)},
-			{Name: "alive", Value: kind.Flag(m.Alive)},
-			{Name: "holds", Value: kind.Text(strings.Join(holds, ", "))},
-			{Name: "waiting", Value: kind.Count(m.Waiting)},
-			{Name: "joined", Value: kind.Time(m.Joined)},
-		}})
-	}
-	return list
+		return kind.Text(strings.Join(holds, ", "))
+	})
 }

@@ -10,15 +10,16 @@ import (
 
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
+	"github.com/shmkit/shmkit/internal/kind/named"
 	"github.com/shmkit/shmkit/pshared"
 )
 
 // Kinds returns the kinds of this package, in the order in which they are shown.
 func Kinds() []kind.Kind {
-	all := []kind.Kind{Locks{shared{"lock", "locks"}}}
+	all := []kind.Kind{Locks{newShared("lock", "locks")}}
 	for _, k := range pshared.Kinds() {
 		if k != "lock" {
-			all = append(all, Others{shared{k, titles[k]}})
+			all = append(all, Others{newShared(k, titles[k])})
 		}
 	}
 	return all
@@ -46,7 +47,7 @@ var (
 
 // OpenLock implements kind.Exclusion.
 func (Locks) OpenLock(a address.Address, shared bool) (kind.Lock, error) {
-	rw, err := pshared.OpenRWMutex(name(a), nil)
+	rw, err := pshared.OpenRWMutex(named.Of(a), nil)
 	switch {
 	case err == nil && shared:
 		return reading{rw}, nil
@@ -57,7 +58,7 @@ func (Locks) OpenLock(a address.Address, shared bool) (kind.Lock, error) {
 	case shared:
 		return nil, fmt.Errorf("%s is a mutex, which cannot be shared; it was made by a program, with pshared.OpenMutex", a)
 	}
-	return pshared.OpenMutex(name(a), nil)
+	return pshared.OpenMutex(named.Of(a), nil)
 }
 
 // reading is the reading side of a lock.
@@ -91,10 +92,10 @@ func (k Locks) Create(a address.Address, o kind.Options) (kind.Object, bool, err
 	options := &pshared.Options{Members: int(members), Mode: o.Mode("mode"), Persistent: true, Exclusive: true}
 	created := true
 	var lock interface{ Close() error }
-	lock, err := pshared.OpenRWMutex(name(a), options)
+	lock, err := pshared.OpenRWMutex(named.Of(a), options)
 	if errors.Is(err, fs.ErrExist) && !o.On("exclusive") {
 		created, options.Exclusive, options.Existing = false, false, true
-		lock, err = pshared.OpenMutex(name(a), options)
+		lock, err = pshared.OpenMutex(named.Of(a), options)
 	}
 	if err != nil {
 		return kind.Object{}, false, err
@@ -108,7 +109,7 @@ func (k Locks) Create(a address.Address, o kind.Options) (kind.Object, bool, err
 
 // Recover implements kind.Recoverer.
 func (Locks) Recover(ctx context.Context, a address.Address, reset bool) (done []string, err error) {
-	swept, err := pshared.Sweep("lock", name(a), "")
+	swept, err := pshared.Sweep("lock", named.Of(a), "")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, kind.Missing(a, err)
 	}
@@ -116,7 +117,7 @@ func (Locks) Recover(ctx context.Context, a address.Address, reset bool) (done [
 		return nil, err
 	}
 	done = sweptText(swept)
-	m, err := pshared.OpenMutex(name(a), &pshared.Options{Existing: true})
+	m, err := pshared.OpenMutex(named.Of(a), &pshared.Options{Existing: true})
 	if errors.Is(err, fs.ErrNotExist) { // nobody has it open, and it was in order: it is gone
 		return done, nil
 	}
