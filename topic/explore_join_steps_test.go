@@ -323,7 +323,7 @@ func (e *xJoin) subscribe(n xJoinWorld, i int8) (to []xJoinWorld) {
 		if n.erased <= seat.cursor {
 			return goes(xJoinTake)
 		}
-		if mode == 1 {
+		if mode == 1 { // which does not look, and must not have to
 			e.Fail("a reliable subscriber finds message %d erased", seat.cursor/2)
 			return to
 		}

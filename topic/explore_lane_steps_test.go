@@ -268,7 +268,7 @@ func (e *xLane) take(n xLaneWorld, i int) (to []xLaneWorld) {
 				u.cursor += 2
 				u.n = -1
 			}
-			if e.without == xLaneAgainFirst {
+			if e.without == xLaneAgainFirst && !reliable {
 				return goes(xLaneAgain)
 			}
 			return goes(xLaneReadA)
@@ -369,9 +369,9 @@ func (e *xLane) check(w *xLaneWorld) {
 	}
 }
 
-// copied is what comes when messages have been copied.
+// copied is what comes when messages have been copied. Who is reliable does not look at erased.
 func (e *xLane) copied(n xLaneWorld, i int) []xLaneWorld {
-	if n.s[i].at = xLaneAgain; e.without == xLaneNoAgain || e.without == xLaneAgainFirst {
+	if n.s[i].at = xLaneAgain; i == 0 || e.without == xLaneNoAgain || e.without == xLaneAgainFirst {
 		e.right(&n, i)
 		n.s[i].at = xLaneCursor
 	}

@@ -250,7 +250,7 @@ func (e *xPool) take(n xPoolWorld, i int8) (to []xPoolWorld) {
 		if e.without == xPoolCursorFirst {
 			u.cursor = u.v + 2
 		}
-		if e.without == xPoolAgainFirst {
+		if e.without == xPoolAgainFirst && !u.reliable {
 			return goes(xPoolAgain)
 		}
 		return goes(xPoolHazard)
@@ -258,7 +258,7 @@ func (e *xPool) take(n xPoolWorld, i int8) (to []xPoolWorld) {
 		if e.without != xPoolNoHazard && (!u.copies || e.without != xPoolNoCopyHazard) {
 			u.hazard[u.h] = u.c
 		}
-		if e.without == xPoolAgainFirst {
+		if e.without == xPoolAgainFirst || u.reliable {
 			return got()
 		}
 		return goes(xPoolAgain)
