@@ -29,6 +29,8 @@ type lane struct {
 	reclaimed uint64
 	// erased is what the lane says: messages with a lower v may be overwritten at any moment.
 	erased uint64
+	// behind is how many words a batch may have left behind the next message.
+	behind int
 	pool   pool
 	loans  loans
 
@@ -195,6 +197,10 @@ func (n *node) wake(bell *words32) {
 // erase says that what is in the slots up to that of v may be overwritten at any moment, and in
 // several behind it, so that it need not be said each time. There is room for v.
 func (l *lane) erase(v uint64) {
+	for ; l.behind > 0; l.behind-- { // what was to be sent, and could not be read
+		v := l.tail + 2 + 2*uint64(l.behind)
+		slotAt(l.slot(v)).word.Store(v)
+	}
 	ring := 2 * uint64(l.n.ring)
 	if int64(v-ring-l.erased) < 0 {
 		return
