@@ -75,6 +75,9 @@ func (n *node) stat(m *messages) Stat {
 		}
 		l := Lane{Publisher: h.publisher.Load(), Alive: alive(h.owner.Load()), Sent: h.tail.Load() >> 1}
 		bound := n.lowest(i, h.tail.Load()&^1+2-2*uint64(g.history))
+		if erased := h.erased.Load() &^ 1; int64(erased-bound) > 0 { // in a young lane there is no history to keep
+			bound = erased
+		}
 		l.Free = uint64(min(max(int64(bound+2*uint64(g.ring)-h.tail.Load()&^1-2)/2, 0), int64(g.ring)))
 		s.Lanes = append(s.Lanes, l)
 		if l.Alive {
