@@ -56,7 +56,7 @@ func found(args []string) error {
 // at once, and in the end nothing is left.
 func TestFoundersAndTheLastAreKilled(t *testing.T) {
 	dir := shmtest.Dir(t)
-	kills := 60
+	kills := 30
 	if shmtest.Soaking() {
 		kills = 2000
 	}
