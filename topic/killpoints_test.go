@@ -100,32 +100,29 @@ func (g *stage[T, M]) followers() (finish func()) {
 // those up to a number.
 func (g *stage[T, M]) succeed(promised int64) {
 	g.t.Helper()
-	p := g.publisher()
-	if p.LaneIndex() != 0 || int64(p.Tail()) < promised {
-		g.t.Errorf("message %d was published, and %d are there", promised, p.Tail())
-	}
-	// It goes on behind what can be read, and nothing is behind what it publishes.
 	s := g.subscriber(topic.SubscriberOptions{})
 	var k course
-	read := func(last uint64) {
+	read := func() uint64 {
 		g.t.Helper()
 		for {
 			var m T
 			i, err := s.TryRead(&m)
 			if err == topic.ErrEmpty {
-				break
+				return k.last
 			}
 			must(g.t, err)
 			must(g.t, k.see(M(&m).get(), i, true))
 		}
-		if k.last != last {
-			g.t.Errorf("message %d can be read, the last is %d", k.last, last)
-		}
 	}
-	read(p.Tail())
+	// It goes on behind what could be read before it came, and nothing is behind what it publishes.
+	last := read()
+	p := g.publisher()
+	if p.LaneIndex() != 0 || p.Tail() != last || int64(last) < promised || read() != last {
+		g.t.Errorf("message %d was published, %d could be read, %d are there", promised, last, p.Tail())
+	}
 	must(g.t, publish[T, M](p, 8, 1, nil))
-	if read(p.Tail()); k.ranks != 8 {
-		g.t.Errorf("behind it is one of rank %d", k.ranks)
+	if read() != last+1 || k.ranks != 8 {
+		g.t.Errorf("behind message %d is one of rank %d, up to %d", last+1, k.ranks, k.last)
 	}
 	must(g.t, s.Close())
 	must(g.t, publish[T, M](p, 8, 20, nil))
