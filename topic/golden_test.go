@@ -97,7 +97,7 @@ func TestTheGoldenImageOfSlotsIsRead(t *testing.T) {
 	readGolden(t, "slots.golden", body, messages)
 	stat, err := b.Stat()
 	must(t, err)
-	if want := fmt.Sprint([]topic.Lane{{Publisher: 1, Sent: 2, Free: 2}, {Publisher: 2, Alive: true, Sent: 1, Free: 3}}); fmt.Sprint(stat.Lanes) != want {
+	if want := fmt.Sprint([]topic.Lane{{Publisher: 1, Member: -1, Sent: 2, Free: 2}, {Publisher: 2, Alive: true, Sent: 1, Free: 3}}); fmt.Sprint(stat.Lanes) != want {
 		t.Errorf("%+v, want %s", stat.Lanes, want)
 	}
 	if want := fmt.Sprint([]topic.Seat{{Alive: true, Reliable: true, Behind: 2}}); fmt.Sprint(stat.Seats) != want {
