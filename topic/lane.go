@@ -6,6 +6,7 @@ import (
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/futex"
+	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/internal/words"
 )
 
@@ -18,6 +19,7 @@ type lane struct {
 	ring   []byte
 	bell   *words32 // where it sleeps for room
 	id     uint32   // of the publisher
+	key    race.Key
 	closed atomic.Bool
 	looked atomic.Int64 // when it last looked for the dead, in nanoseconds
 
@@ -65,7 +67,7 @@ func (n *node) claimLane(m *messages) (*lane, error) {
 				continue
 			}
 			point("lane:claimed")
-			l := &lane{spin: futex.Spinner{Longest: spinning}, n: n, m: m, index: i, h: h, ring: m.ringOf(i), bell: n.roomBell(i)}
+			l := &lane{spin: futex.Spinner{Longest: spinning}, n: n, m: m, index: i, h: h, ring: m.ringOf(i), bell: n.roomBell(i), key: n.key(i)}
 			l.adopt()
 			point("lane:adopted")
 			l.id = m.h.ids.Add(1)
@@ -259,6 +261,7 @@ func (l *lane) writeChunk(b []byte, v uint64, chunk uint32) {
 
 // commit makes a message of v, and of those behind it that were written before it.
 func (l *lane) commit(b []byte, v uint64, last uint64) {
+	race.Release(l.key)
 	slotAt(b).word.Store(v | 1) // and what follows is read after it
 	point("publish:there")
 	words.Release64(&l.h.tail, last)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/futex"
+	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/internal/words"
 )
 
@@ -169,6 +170,7 @@ func (s *seat) info(i *Info, v uint64, b []byte) {
 
 // accept is called when a message has been got: it goes on behind it. mu is held.
 func (s *seat) accept(i *Info, lane int, v uint64) {
+	race.Acquire(s.keys[lane])
 	i.Missed, s.skipped[lane] = s.skipped[lane], 0
 	s.advance(lane, v+2)
 }
@@ -224,6 +226,7 @@ func (s *seat) copySeveral(dst []byte, size int) (n int) {
 	if v == first || !s.reliable && s.erased(lane, first) {
 		return 0
 	}
+	race.Acquire(s.keys[lane])
 	s.advance(lane, v)
 	return int(v-first) / 2
 }

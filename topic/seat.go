@@ -7,12 +7,13 @@ import (
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/futex"
+	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/internal/words"
 )
 
 // seat is a subscriber.
 type seat struct {
-	n        *node // immutable, like the next eight
+	n        *node // immutable, like the next nine
 	m        *messages
 	bell     *words32 // where it sleeps; to take its address anew is to look at memory that may be gone
 	index    int
@@ -20,6 +21,7 @@ type seat struct {
 	shown    []words64 // its cursors, for publishers
 	hazards  []words64
 	rings    [][]byte
+	keys     []race.Key // of the lanes
 	reliable bool
 	closed   atomic.Bool
 
@@ -95,7 +97,7 @@ func (n *node) sit(m *messages, i int, wantReliable bool, history int) *seat {
 		s.copies = alignedBytes(n.geometry.held * roundUp(n.geometry.room, 64))
 	}
 	for l := range n.lanes {
-		s.rings = append(s.rings, m.ringOf(l))
+		s.rings, s.keys = append(s.rings, m.ringOf(l)), append(s.keys, n.key(l))
 		c := m.lane(l).tail.Load()&^1 + 2 - 2*uint64(history)
 		s.next[l].Store(c)
 		s.shown[l].Store(c)
