@@ -27,10 +27,10 @@ It waits for more until it is interrupted; --count ends it after so many,
 waited for.
 
 An item is out of the queue once it is written to standard output. If pop is
-killed before, or cannot write, the item is delivered again, to another one or
-the same, and counts one delivery more: what was printed in part is printed
-again. --marked prints that count and a tab in front of each line: 1 the first
-time.
+killed or interrupted before, or cannot write, the item is delivered again, to
+another one or the same, and counts one delivery more: what was printed in part
+is printed again. --marked prints that count and a tab in front of each line: 1
+the first time.
 
 A line cannot hold a newline: an item that has one is an error, and goes back.
 

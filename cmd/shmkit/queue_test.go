@@ -122,6 +122,10 @@ func TestAnInterruptedPopGivesItsItemBack(t *testing.T) {
 	testenv.Eventually(t, "it waits", func() bool { return strings.Contains(runKinds(t, "stat", "queue:jobs").out, "waiting            1\n") })
 	pushText(t, "one\n")
 	<-b.out.reaches(4)
+	testenv.Eventually(t, "it is done with", func() bool { // until then the interrupt would give it back
+		out := runKinds(t, "stat", "queue:jobs").out
+		return strings.Contains(out, "ready              0\n") && strings.Contains(out, "claimed            0\n")
+	})
 	b.signal(syscall.SIGINT)
 	b.wait()
 	if ws := b.cmd.ProcessState.Sys().(syscall.WaitStatus); ws.Signal() != syscall.SIGINT || b.errs.Len() > 0 || b.out.String() != "one\n" {
