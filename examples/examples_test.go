@@ -151,3 +151,59 @@ func TestReadersSeeWholeRecords(t *testing.T) {
 		t.Errorf("%v, %v\n%s", err, e, out)
 	}
 }
+
+func TestTheWorkerPoolLosesNoJob(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), testenv.Failsafe)
+	defer cancel()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(ctx, program(t, "workerpool"))
+	cmd.Env = append(os.Environ(), "SHMKIT_DIR="+dir)
+	out, err := combined(cmd)
+	var jobs, killed, again int
+	if _, e := fmt.Sscanf(string(out), "%d jobs, %d workers killed; none lost, %d worked on again", &jobs, &killed, &again); err != nil || e != nil || killed == 0 || again > killed {
+		t.Errorf("%v, %v\n%s", err, e, out)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestTheCameraIsSeenByWhoWantsAllAndByWhoIsSlow(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), testenv.Failsafe)
+	defer cancel()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(ctx, program(t, "camera"))
+	cmd.Env = append(os.Environ(), "SHMKIT_DIR="+dir)
+	out, err := combined(cmd)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		var name string
+		var seen, missed int
+		if _, err := fmt.Sscanf(line, "%s %d frames seen, %d missed", &name, &seen, &missed); err != nil || seen == 0 || seen+missed != 100 || name == "every:" && missed != 0 {
+			t.Errorf("%q, %v", line, err)
+		}
+	}
+	if n := strings.Count(string(out), "\n"); n != 2 {
+		t.Errorf("%d lines\n%s", n, out)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestASelectSeesMessagesAndTheTimer(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), testenv.Failsafe)
+	defer cancel()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(ctx, program(t, "selecting"))
+	cmd.Env = append(os.Environ(), "SHMKIT_DIR="+dir)
+	out, err := combined(cmd)
+	if err != nil || !strings.Contains(string(out), " readings so far\n") || !strings.HasSuffix(string(out), "300 readings, 20.45 °C on average\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}

@@ -33,3 +33,12 @@ func (c *core) Filled() *words.Uint32 { return &c.w.filled }
 
 // Held returns how many items and loans the member's record says it has.
 func (c *core) Held() uint32 { return c.part.count.Load() }
+
+// Emptied is the word that producers sleep at.
+func (c *core) Emptied() *words.Uint32 { return &c.w.emptied }
+
+// Sequence is the word of the last sequence number given.
+func (c *core) Sequence() *words.Uint64 { return &c.w.sequence }
+
+// MaxDeliveries is where deliveries stop being counted.
+const MaxDeliveries = maxDeliveries

@@ -81,7 +81,7 @@ func BenchmarkAsleep(b *testing.B) {
 			if _, err := in.Read(c, &m); err != nil {
 				return
 			}
-			time.Sleep(150 * time.Microsecond) // sleep-ok: whoever waits for the answer is to fall asleep
+			time.Sleep(150 * time.Microsecond) // sleep-ok: longer than the other side looks before it sleeps, which is what is measured
 			if err := answer.Send(c, &m); err != nil {
 				return
 			}

@@ -70,7 +70,7 @@ func (e *xJoin) publish(n xJoinWorld) (to []xJoinWorld) {
 		n.tail = p.tail
 		return goes(xJoinReclaimedRead)
 	case xJoinReclaimedRead:
-		p.m = n.reclaimed
+		p.m, p.said = n.reclaimed, n.reclaimed
 		if e.without == xJoinAdoptTrust {
 			p.bound, p.m = p.m, 0
 			return goes(xJoinIdle)
@@ -110,7 +110,7 @@ func (e *xJoin) publish(n xJoinWorld) (to []xJoinWorld) {
 	case xJoinRoom:
 		if overwrites < p.bound {
 			p.bit, p.same = false, false
-			return goes(xJoinWord)
+			return goes(xJoinErase)
 		}
 		return goes(xJoinReclaim)
 	case xJoinReclaim:
@@ -126,7 +126,10 @@ func (e *xJoin) publish(n xJoinWorld) (to []xJoinWorld) {
 		p.joins = n.joins
 		return goes(xJoinReclaimed)
 	case xJoinReclaimed:
-		if n.reclaimed = p.m; e.without == xJoinLookFirst {
+		if p.m > p.said {
+			n.reclaimed, p.said = p.m, p.m
+		}
+		if e.without == xJoinLookFirst {
 			p.bound, p.m, p.joins = p.m, 0, 0
 			return goes(xJoinFull)
 		}
@@ -143,7 +146,7 @@ func (e *xJoin) publish(n xJoinWorld) (to []xJoinWorld) {
 	case xJoinFull: // or there is room
 		if overwrites < p.bound {
 			p.holds, p.bit, p.same, p.evicted = 0, false, false, false
-			return goes(xJoinWord)
+			return goes(xJoinErase)
 		}
 		for ; p.i < e.seats; p.i++ {
 			if p.holds&(1<<p.i) == 0 || e.without == xJoinNoEvict {
@@ -208,8 +211,8 @@ func (e *xJoin) publish(n xJoinWorld) (to []xJoinWorld) {
 		}
 		p.bit = false
 		return goes(xJoinRoom)
-	case xJoinWord:
-		n.word[s] = v
+	case xJoinErase: // the slot may be torn from here on, with its old word
+		n.erased = max(n.erased, overwrites+2)
 		return goes(xJoinDone)
 	case xJoinDone:
 		n.word[s] = v + 1
@@ -313,9 +316,19 @@ func (e *xJoin) subscribe(n xJoinWorld, i int8) (to []xJoinWorld) {
 			seat.cursor = max(seat.cursor, n.tail) + 2 // xLane shows Skip
 			return append(to, n)
 		case word == seat.cursor+1:
-			return goes(xJoinTake)
+			return goes(xJoinAgain)
 		}
 		return to
+	case xJoinAgain:
+		if n.erased <= seat.cursor {
+			return goes(xJoinTake)
+		}
+		if mode == 1 { // which does not look, and must not have to
+			e.Fail("a reliable subscriber finds message %d erased", seat.cursor/2)
+			return to
+		}
+		seat.cursor = min(max(seat.cursor+2, n.erased), n.tail+2)
+		return goes(xJoinLook)
 	case xJoinTake:
 		seat.cursor += 2
 		if mode == 0 || e.without == xJoinNoRing {
@@ -376,7 +389,7 @@ func (e *xJoin) gone(n xJoinWorld, i int8) []xJoinWorld {
 
 func (e *xJoin) check(w *xJoinWorld) {
 	for v := max(2, w.tail+2-2*e.history); v <= w.tail; v += 2 {
-		if w.word[v/2%xJoinSlots] != v+1 {
+		if w.word[v/2%xJoinSlots] != v+1 || v < w.erased {
 			e.Fail("message %d of the history is not there, tail %d", v/2, w.tail/2)
 		}
 	}

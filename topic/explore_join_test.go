@@ -9,13 +9,14 @@ import (
 // A lane of two slots, seats, and subscribers that join late, read, leave, or are killed and
 // evicted; a publisher that sleeps for room, leaves or is killed, and the next one. What must hold:
 //
-//   - a reliable subscriber finds nothing overwritten from its first cursor on;
+//   - a reliable subscriber finds nothing erased or overwritten from its first cursor on;
 //   - who joins has the history, as far as the tail is then; the history up to the tail is there;
 //   - nobody who is dead, evicting or evicted, is in anybody's way for ever;
 //   - nobody takes a seat from somebody who lives, nor what stands in it;
 //   - without deaths no tick is needed: nobody sleeps while there is room.
 //
-// A message is its slot's word, and nothing else.
+// A message is its slot's word, and nothing else. That reclaimed must not go back is shown by xLane,
+// at smaller size.
 
 const (
 	xJoinSlots   = 2
@@ -30,6 +31,7 @@ type xJoinWorld struct {
 	word      [xJoinSlots]int8
 	tail      int8
 	reclaimed int8
+	erased    int8
 	joins     int8
 	highest   int8
 	room      bool // bit 0
@@ -43,6 +45,7 @@ type xJoinPublisher struct {
 	at                    xJoinStep
 	id                    int8
 	tail, bound, m, joins int8
+	said                  int8 // that is reclaimed
 	high, i, mode         int8
 	holds                 uint8 // seats that hold it up
 	look                  int8  // 0 adopting, 1 first, 2 once more
@@ -81,7 +84,7 @@ const (
 	xJoinBit
 	xJoinSleep
 	xJoinAsleep
-	xJoinWord
+	xJoinErase
 	xJoinDone
 	xJoinTail
 	xJoinEnd
@@ -98,6 +101,7 @@ const (
 	xJoinUp
 	xJoinUpRing
 	xJoinLook
+	xJoinAgain
 	xJoinTake
 	xJoinRing
 	xJoinWake
@@ -186,7 +190,7 @@ func xJoinCase(name string, long bool, e xJoin) xCase {
 		e := e
 		e.without = without
 		e.Next = e.next
-		w := xJoinWorld{reclaimed: 2}
+		w := xJoinWorld{reclaimed: 2, erased: 2}
 		for v := int8(2); v <= 2*e.begins; v += 2 {
 			w.word[v/2%xJoinSlots], w.tail = v+1, v
 		}

@@ -13,13 +13,19 @@ func (e *xPool) publish(n xPoolWorld) (to []xPoolWorld) {
 			p.tail += 2
 		}
 		n.tail = p.tail
+		return goes(xPoolErasedRead)
+	case xPoolErasedRead:
+		p.erased = n.erased
 		return goes(xPoolClear)
 	case xPoolClear:
 		var in uint8
 		for old := p.tail; old > p.tail-2*e.ring; old -= 2 {
 			k := (old + 2*e.ring) / 2 % e.ring
-			if old >= 2 && n.word[k] == old+1 || e.without == xPoolAdoptNoClear && n.word[k]%2 == 1 {
+			if old >= 2 && n.word[k] == old+1 && old >= p.erased || e.without == xPoolAdoptNoClear && n.word[k]%2 == 1 {
 				p.in[k] = n.chunk[k]
+				if in&(1<<(p.in[k]-1)) != 0 && e.without == "" {
+					e.Fail("a chunk is in two slots")
+				}
 				in |= 1 << (n.chunk[k] - 1)
 			} else if n.word[k] != old+2*e.ring {
 				n.word[k] = old + 2*e.ring
@@ -65,7 +71,7 @@ func (e *xPool) publish(n xPoolWorld) (to []xPoolWorld) {
 		}
 		return goes(xPoolRoom)
 	case xPoolTake:
-		if e.without == xPoolEarly && p.in[s] != 0 && v-2*e.ring < p.bound {
+		if e.without == xPoolEarly && p.in[s] != 0 && v-2*e.ring < p.bound { // and not erased
 			p.retired |= 1 << (p.in[s] - 1)
 			p.in[s] = 0
 		}
@@ -117,7 +123,10 @@ func (e *xPool) publish(n xPoolWorld) (to []xPoolWorld) {
 		return goes(xPoolIdle)
 	case xPoolRoom:
 		if v-2*e.ring < p.bound {
-			return goes(xPoolWord)
+			if e.without == xPoolNoErase || e.without == xPoolEraseLate {
+				return goes(xPoolChunk)
+			}
+			return goes(xPoolErase)
 		}
 		p.m = p.tail + 2
 		p.i = 0
@@ -135,14 +144,16 @@ func (e *xPool) publish(n xPoolWorld) (to []xPoolWorld) {
 		}
 		return goes(xPoolReclaimed)
 	case xPoolReclaimed:
-		n.reclaimed, p.bound, p.m = p.m, p.m, 0
+		n.reclaimed, p.bound, p.m = max(n.reclaimed, p.m), p.m, 0
 		return goes(xPoolRoom)
-	case xPoolWord:
-		n.word[s] = v
-		if c := p.in[s]; c != 0 && e.without != xPoolNoRetire {
-			p.retired |= 1 << (c - 1)
+	case xPoolErase: // up to the last of the batch, and further if there is a stride
+		if least := v - 2*e.ring + 2; least > p.erased {
+			p.erased = max(least, min(p.erased+e.stride, p.bound))
+			n.erased = p.erased
 		}
-		p.in[s] = 0
+		if e.without == xPoolEraseLate {
+			return goes(xPoolDone)
+		}
 		return goes(xPoolChunk)
 	case xPoolChunk:
 		// Of two loans that are published one by one, the last is first.
@@ -150,7 +161,13 @@ func (e *xPool) publish(n xPoolWorld) (to []xPoolWorld) {
 		if !e.batch && p.loan[1] != 0 {
 			k = 1
 		}
+		if c := p.in[s]; c != 0 && e.without != xPoolNoRetire {
+			p.retired |= 1 << (c - 1)
+		}
 		n.chunk[s], p.in[s], p.loan[k] = p.loan[k], p.loan[k], 0
+		if e.without == xPoolEraseLate {
+			return goes(xPoolErase)
+		}
 		return goes(xPoolDone)
 	case xPoolDone:
 		n.word[s] = v + 1
@@ -161,7 +178,7 @@ func (e *xPool) publish(n xPoolWorld) (to []xPoolWorld) {
 		}
 		if p.j > 0 {
 			p.j = 0
-			return goes(xPoolWord)
+			return goes(xPoolChunk)
 		}
 		return goes(xPoolTail)
 	case xPoolTail:
@@ -179,12 +196,21 @@ func (e *xPool) take(n xPoolWorld, i int8) (to []xPoolWorld) {
 		if u.reliable {
 			e.Fail("a reliable subscriber lost message %d", u.v/2)
 		}
-		u.v, u.c, u.copies = 0, 0, false
+		u.v, u.c, u.copies, u.is = 0, 0, false, 0
 		return goes(xPoolSkip)
+	}
+	got := func() []xPoolWorld {
+		if !u.copies {
+			return goes(xPoolCursor)
+		}
+		if e.without == xPoolFreeFirst {
+			u.hazard[u.h] = 0
+		}
+		return goes(xPoolCopy)
 	}
 	holds := func() []xPoolWorld {
 		u.view[u.h], u.of[u.h] = u.v, u.c
-		u.at, u.v, u.c, u.h, u.copies = xPoolLook, 0, 0, 0, false
+		u.at, u.v, u.c, u.h = xPoolLook, 0, 0, 0
 		return append(to, n)
 	}
 	switch u.at {
@@ -205,12 +231,14 @@ func (e *xPool) take(n xPoolWorld, i int8) (to []xPoolWorld) {
 			return to
 		}
 		u.v = u.cursor
-		if !u.reliable {
+		views := e.hazards
+		if e.copies { // the last hazard is for copies
+			views--
 			q := n
-			q.s[i].copies, q.s[i].at = true, xPoolRead
+			q.s[i].copies, q.s[i].h, q.s[i].at = true, views, xPoolRead
 			to = append(to, q)
 		}
-		for h := range e.hazards {
+		for h := range views {
 			if u.view[h] == 0 {
 				u.h = h
 				return goes(xPoolRead)
@@ -219,34 +247,45 @@ func (e *xPool) take(n xPoolWorld, i int8) (to []xPoolWorld) {
 		return to
 	case xPoolRead:
 		u.c = n.chunk[e.slot(u.v)]
-		switch {
-		case u.copies:
-			return goes(xPoolCopy)
-		case e.without == xPoolCursorFirst:
+		if e.without == xPoolCursorFirst {
 			u.cursor = u.v + 2
 		}
+		if e.without == xPoolAgainFirst && !u.reliable {
+			return goes(xPoolAgain)
+		}
 		return goes(xPoolHazard)
-	case xPoolCopy:
-		u.c = n.content[u.c-1]
-		return goes(xPoolAgain)
 	case xPoolHazard:
-		if e.without != xPoolNoHazard {
+		if e.without != xPoolNoHazard && (!u.copies || e.without != xPoolNoCopyHazard) {
 			u.hazard[u.h] = u.c
+		}
+		if e.without == xPoolAgainFirst || u.reliable {
+			return got()
 		}
 		return goes(xPoolAgain)
 	case xPoolAgain:
-		switch {
-		case u.copies && e.without == xPoolNoCopyAgain, !u.copies && e.without == xPoolNoAgain:
-		case n.word[e.slot(u.v)] != u.v+1:
-			if !u.copies {
-				u.hazard[u.h] = 0
+		if n.erased > u.v && e.without != xPoolNoAgain {
+			if e.without == xPoolAgainFirst {
+				u.h = 0
+				return over()
 			}
-			u.h = 0
-			return over()
+			return goes(xPoolUnname)
 		}
-		if u.copies && u.c != n.published[u.v/2] {
-			e.Fail("a copy of message %d is of %d, not of %d", u.v/2, u.c, n.published[u.v/2])
+		if e.without == xPoolAgainFirst {
+			return goes(xPoolHazard)
 		}
+		return got()
+	case xPoolUnname: // it was erased
+		u.hazard[u.h] = 0
+		u.h = 0
+		return over()
+	case xPoolCopy:
+		u.is = n.content[u.c-1]
+		return goes(xPoolCopied)
+	case xPoolCopied: // all of it
+		if is := n.published[u.v/2]; u.is != n.content[u.c-1] || u.is != is {
+			e.Fail("a copy of message %d is of %d and %d, not of %d", u.v/2, u.is, n.content[u.c-1], is)
+		}
+		u.hazard[u.h], u.is = 0, 0
 		return goes(xPoolCursor)
 	case xPoolCursor:
 		if n.published[u.v/2] == 0 {
@@ -254,12 +293,13 @@ func (e *xPool) take(n xPoolWorld, i int8) (to []xPoolWorld) {
 		}
 		u.cursor = u.v + 2
 		if u.copies {
-			u.copies, u.v, u.c = false, 0, 0
+			u.copies, u.v, u.c, u.h = false, 0, 0, 0
 			return goes(xPoolLook)
 		}
 		return holds()
 	case xPoolSkip:
-		for c := u.cursor + 2; c <= n.tail+2; c += 2 {
+		// xLane shows in which order it looks at what.
+		for c := max(u.cursor+2, n.erased); c <= n.tail+2; c += 2 {
 			q := n
 			q.s[i].cursor, q.s[i].at = c, xPoolLook
 			to = append(to, q)

@@ -1,5 +1,7 @@
 package topic
 
+import "fmt"
+
 // SetPoint has f called between the steps.
 func SetPoint(f func(name string)) { pointed = f }
 
@@ -9,3 +11,83 @@ func Unpointed() func() {
 	pointed = nil
 	return func() { pointed = old }
 }
+
+// LaneIndex returns the lane of a publisher.
+func (p *publisher) LaneIndex() int { return p.l.index }
+
+// Tail returns the sequence number of the last message in the publisher's lane.
+func (p *publisher) Tail() uint64 {
+	p.l.mu.Lock()
+	defer p.l.mu.Unlock()
+	return p.l.tail / 2
+}
+
+// Audit counts the chunks of a publisher after a look at the hazards: each is free, retired, in the
+// ring or loaned, once. It returns how many are retired, which hazards must be naming.
+func (p *publisher) Audit() (retired int, err error) {
+	l := p.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.n.inline {
+		return 0, nil
+	}
+	l.takeBack()
+	seen := map[uint32]int{}
+	for _, c := range l.pool.free {
+		seen[c]++
+	}
+	for _, c := range l.pool.retired {
+		seen[c]++
+	}
+	for _, c := range l.pool.inRing {
+		if c != 0 {
+			seen[c-1]++
+		}
+	}
+	for _, e := range l.loans.each {
+		if e.serial != 0 {
+			seen[e.chunk]++
+		}
+	}
+	for c := range uint32(l.n.chunks) {
+		if seen[c] != 1 {
+			return 0, fmt.Errorf("chunk %d is in %d places", c, seen[c])
+		}
+	}
+	if len(seen) != l.n.chunks {
+		return 0, fmt.Errorf("%d chunks of %d", len(seen), l.n.chunks)
+	}
+	return len(l.pool.retired), nil
+}
+
+// Hazards counts the hazards of a subscriber.
+func (s *subscriber) Hazards() (n int) {
+	for i := range s.s.hazards {
+		if s.s.hazards[i].Load() != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Raw returns all of the memory that subscribers and publishers write.
+func (n *node) Raw() (body, messages []byte, err error) {
+	m, err := n.messages(true)
+	if err != nil {
+		return nil, nil, err
+	}
+	return n.body, m.b, nil
+}
+
+// LaneAt returns where in the messages a lane begins, and SlotAt a slot of it.
+func (n *node) LaneAt(lane int) int { return messagesSize + lane*n.laneSize() }
+
+func (n *node) SlotAt(lane int, v uint64) int {
+	return n.LaneAt(lane) + laneHeaderSize + int(v>>1&uint64(n.ring-1))*n.slotSize
+}
+
+// SeatAt returns where in the body a seat begins.
+func (n *node) SeatAt(seat int) int { return n.seatsAt() + seat*n.seatSize() }
+
+// Paths returns both files.
+func (n *node) Paths() (body, messages string) { return n.o.Path(), n.o.AnnexPath() }

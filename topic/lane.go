@@ -6,6 +6,7 @@ import (
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/futex"
+	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/internal/words"
 )
 
@@ -18,6 +19,7 @@ type lane struct {
 	ring   []byte
 	bell   *words32 // where it sleeps for room
 	id     uint32   // of the publisher
+	key    race.Key
 	closed atomic.Bool
 	looked atomic.Int64 // when it last looked for the dead, in nanoseconds
 
@@ -29,6 +31,8 @@ type lane struct {
 	reclaimed uint64
 	// erased is what the lane says: messages with a lower v may be overwritten at any moment.
 	erased uint64
+	// behind is how many words a batch may have left behind the next message.
+	behind int
 	pool   pool
 	loans  loans
 
@@ -63,7 +67,7 @@ func (n *node) claimLane(m *messages) (*lane, error) {
 				continue
 			}
 			point("lane:claimed")
-			l := &lane{spin: futex.Spinner{Longest: spinning}, n: n, m: m, index: i, h: h, ring: m.ringOf(i), bell: n.roomBell(i)}
+			l := &lane{spin: futex.Spinner{Longest: spinning}, n: n, m: m, index: i, h: h, ring: m.ringOf(i), bell: n.roomBell(i), key: n.key(i)}
 			l.adopt()
 			point("lane:adopted")
 			l.id = m.h.ids.Add(1)
@@ -163,6 +167,7 @@ func (l *lane) reclaim() {
 	if int64(m-l.bound) <= 0 {
 		return
 	}
+	point("reclaim:looked")
 	if int64(m-l.reclaimed) > 0 {
 		l.h.reclaimed.Store(m)
 		l.reclaimed = m
@@ -194,6 +199,10 @@ func (n *node) wake(bell *words32) {
 // erase says that what is in the slots up to that of v may be overwritten at any moment, and in
 // several behind it, so that it need not be said each time. There is room for v.
 func (l *lane) erase(v uint64) {
+	for ; l.behind > 0; l.behind-- { // what was to be sent, and could not be read
+		v := l.tail + 2 + 2*uint64(l.behind)
+		slotAt(l.slot(v)).word.Store(v)
+	}
 	ring := 2 * uint64(l.n.ring)
 	if int64(v-ring-l.erased) < 0 {
 		return
@@ -247,11 +256,12 @@ func (l *lane) writeSlot(b []byte, message []byte) {
 func (l *lane) writeChunk(b []byte, v uint64, chunk uint32) {
 	words.Release32(&slotAt(b).chunk, chunk)
 	l.pool.replace(v, chunk)
-	point("publish:written")
+	point("publish:named")
 }
 
 // commit makes a message of v, and of those behind it that were written before it.
 func (l *lane) commit(b []byte, v uint64, last uint64) {
+	race.Release(l.key)
 	slotAt(b).word.Store(v | 1) // and what follows is read after it
 	point("publish:there")
 	words.Release64(&l.h.tail, last)

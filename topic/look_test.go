@@ -75,7 +75,7 @@ func TestLookTellsOfATopicWithoutTakingPart(t *testing.T) {
 	}
 	if d := cmp.Diff(v.Lanes, []topic.Lane{
 		{Publisher: p.ID(), Alive: true, Member: me, Sent: 7, Free: 9},
-		{Publisher: gone.ID(), Member: -1, Sent: 2, Free: 12},
+		{Publisher: gone.ID(), Member: -1, Sent: 2, Free: 14},
 	}); d != "" {
 		t.Error(d)
 	}

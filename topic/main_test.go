@@ -11,7 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	topic.SetPoint(shmtest.Point)
+	topic.SetPoint(basePoint)
 	shmtest.Main(m, roles)
 }
 
@@ -38,3 +38,6 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// basePoint is what points do but in tests of their own.
+var basePoint = shmtest.Point

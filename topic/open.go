@@ -10,6 +10,7 @@ import (
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/object"
+	"github.com/shmkit/shmkit/internal/race"
 )
 
 // config returns what a new topic is made of. room is 0 for messages of bytes; t is nil for whatever
@@ -49,11 +50,13 @@ type getter func(context.Context, object.Dir, string, object.Config) (*object.Ob
 
 // node is a handle of a topic, whatever its messages are.
 type node struct {
-	geometry // immutable, like the next four
+	geometry // immutable, like the next six
 	o        *object.Object
 	w        *bodyHeader
 	body     []byte
 	me       uint32 // as an owner
+	device   uint64 // of the object's file, like inode
+	inode    uint64
 
 	mu     sync.Mutex
 	ro, rw *messages // protected by mu, like the next two
@@ -90,6 +93,9 @@ func open(name string, t reflect.Type, room uint64, get getter, o *Options) (*no
 	}
 	n := &node{geometry: g, o: obj, w: bodyAt(obj.Body()), body: obj.Body(), users: 1,
 		me: uint32(obj.Slot())<<slotShift | obj.Generation()}
+	if n.device, n.inode, err = obj.File(); err != nil {
+		return fail(errors.Join(err, obj.Close()))
+	}
 	nodes.Store(n, nil)
 	return n, nil
 }
@@ -204,6 +210,9 @@ func (n *node) hazardsOf(i int) []words64 {
 func (n *node) roomBell(lane int) *words32 {
 	return &doorbellAt(n.body[bodyHeaderSize+lane*doorbellSize:]).v
 }
+
+// key is what the race detector knows a lane by: who receives a message sees what its publisher did before.
+func (n *node) key(lane int) race.Key { return race.KeyOf(n.device, n.inode, int64(lane)) }
 
 // dead reports whether an owner is dead, or has left.
 func (n *node) dead(owner uint32) bool {

@@ -55,8 +55,19 @@ func (p *pool) replace(v uint64, chunk uint32) {
 	*at = chunk + 1
 }
 
-// take returns a chunk that nobody reads. mu is held.
+// take takes a chunk that nobody reads. mu is held.
 func (l *lane) take() (chunk uint32, err error) {
+	if chunk, err = l.first(); err == nil {
+		l.pool.takeFirst()
+	}
+	return chunk, err
+}
+
+// takeFirst takes what first returned.
+func (p *pool) takeFirst() { p.free = p.free[:len(p.free)-1] }
+
+// first returns the free chunk that is taken next. mu is held.
+func (l *lane) first() (chunk uint32, err error) {
 	p := &l.pool
 	if len(p.free) == 0 {
 		l.takeBack()
@@ -65,8 +76,7 @@ func (l *lane) take() (chunk uint32, err error) {
 	if last < 0 { // more hazards than there can be: somebody lies
 		return 0, ErrCorrupt
 	}
-	chunk, p.free = p.free[last], p.free[:last]
-	return chunk, nil
+	return p.free[last], nil
 }
 
 // fetchNext has the beginning of the chunk fetched that is taken next.

@@ -157,6 +157,7 @@ func (l *lane) putBatch(b *batch, from, to int) (sent int, err error) {
 	}
 	first := l.tail + 2
 	l.erase(first + 2*uint64(n-1))
+	l.behind = n - 1
 	for i := 1; i < n; i++ {
 		v := first + 2*uint64(i)
 		ahead := l.slot(v + 2*aheadOfWriting)
@@ -166,7 +167,7 @@ func (l *lane) putBatch(b *batch, from, to int) (sent int, err error) {
 			s := l.slot(v)
 			_ = s[l.n.messageOffset+len(message)-1]
 			words.PutMessage(&s[0], &message[0], v|1, l.what(len(message)), l.n.messageOffset, len(message)/8)
-			point("batch:behind")
+			point("batch:put")
 			continue
 		}
 		s, err := l.fill(v, message)
@@ -180,6 +181,7 @@ func (l *lane) putBatch(b *batch, from, to int) (sent int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	l.behind = 0
 	l.commit(s, first, first+2*uint64(n-1))
 	return n, nil
 }
@@ -192,12 +194,13 @@ func (l *lane) fill(v uint64, message []byte) (b []byte, err error) {
 		l.describe(slotAt(b), len(message))
 		return b, nil
 	}
-	chunk, err := l.take()
+	chunk, err := l.first()
 	if err != nil {
 		return nil, err
 	}
-	copy(l.m.chunk(l.index, chunk), message)
+	copy(l.m.chunk(l.index, chunk), message) // which may fault: it stays free until then
 	point("publish:copied")
+	l.pool.takeFirst()
 	b = l.slot(v)
 	l.writeChunk(b, v, chunk)
 	l.describe(slotAt(b), len(message))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/futex"
+	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/internal/words"
 )
 
@@ -169,6 +170,7 @@ func (s *seat) info(i *Info, v uint64, b []byte) {
 
 // accept is called when a message has been got: it goes on behind it. mu is held.
 func (s *seat) accept(i *Info, lane int, v uint64) {
+	race.Acquire(s.keys[lane])
 	i.Missed, s.skipped[lane] = s.skipped[lane], 0
 	s.advance(lane, v+2)
 }
@@ -220,10 +222,11 @@ func (s *seat) copySeveral(dst []byte, size int) (n int) {
 		copyOut(dst[:size], b[s.n.messageOffset:])
 		dst = dst[size:]
 	}
-	point("receive:copied")
+	point("receive:several copied")
 	if v == first || !s.reliable && s.erased(lane, first) {
 		return 0
 	}
+	race.Acquire(s.keys[lane])
 	s.advance(lane, v)
 	return int(v-first) / 2
 }
@@ -253,7 +256,7 @@ func (s *seat) copyFrom(dst []byte, i *Info, whole bool, lane int, v uint64, b [
 			return 0, err
 		}
 		copy(dst, data)
-		point("receive:copied")
+		point("receive:copied out")
 		words.Release64(&s.hazards[k], 0)
 	}
 	if short {
@@ -286,7 +289,7 @@ func (s *seat) protect(k, lane int, v uint64, b []byte) (data []byte, err error)
 	name := uint64(lane)*uint64(chunks) + uint64(chunk) + 1
 	if s.reliable { // what its cursor has not passed is not erased; the hazard is there before it does
 		words.Release64(&s.hazards[k], name)
-		point("receive:protected")
+		point("receive:named")
 		return data, nil
 	}
 	s.hazards[k].Store(name)
@@ -327,7 +330,7 @@ func (s *seat) viewFrom(m *view, whole bool, lane int, v uint64, b []byte) error
 		at := k * roundUp(s.n.geometry.room, 64)
 		m.data = s.copies[at : at+n : at+n]
 		copyOut(m.data, b[s.n.messageOffset:])
-		point("receive:copied")
+		point("receive:viewed")
 		if !s.reliable && s.erased(lane, v) {
 			return s.refuse(lane, v)
 		}

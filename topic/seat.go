@@ -7,18 +7,21 @@ import (
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/futex"
+	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/internal/words"
 )
 
 // seat is a subscriber.
 type seat struct {
-	n        *node // immutable, like the next seven
+	n        *node // immutable, like the next nine
 	m        *messages
+	bell     *words32 // where it sleeps; to take its address anew is to look at memory that may be gone
 	index    int
 	h        *seatHeader
 	shown    []words64 // its cursors, for publishers
 	hazards  []words64
 	rings    [][]byte
+	keys     []race.Key // of the lanes
 	reliable bool
 	closed   atomic.Bool
 
@@ -88,13 +91,13 @@ func (n *node) clearSeat(i int) {
 func (n *node) sit(m *messages, i int, wantReliable bool, history int) *seat {
 	n.clearSeat(i)
 	n.wakeAll() // its last owner may have held them up
-	s := &seat{spin: futex.Spinner{Longest: spinning}, n: n, m: m, index: i, h: n.seat(i), shown: n.cursors(i), hazards: n.hazardsOf(i), reliable: wantReliable,
+	s := &seat{spin: futex.Spinner{Longest: spinning}, n: n, m: m, bell: &n.w.bell, index: i, h: n.seat(i), shown: n.cursors(i), hazards: n.hazardsOf(i), reliable: wantReliable,
 		next: make([]words64, n.lanes), skipped: make([]uint64, n.lanes), views: make([]words64, n.geometry.held)}
 	if n.inline {
 		s.copies = alignedBytes(n.geometry.held * roundUp(n.geometry.room, 64))
 	}
 	for l := range n.lanes {
-		s.rings = append(s.rings, m.ringOf(l))
+		s.rings, s.keys = append(s.rings, m.ringOf(l)), append(s.keys, n.key(l))
 		c := m.lane(l).tail.Load()&^1 + 2 - 2*uint64(history)
 		s.next[l].Store(c)
 		s.shown[l].Store(c)
@@ -241,6 +244,6 @@ func (s *seat) close() error {
 		s.n.wakeAll()
 	})
 	s.mu.Unlock()
-	s.sendAway(&s.n.w.bell)
+	s.sendAway(s.bell)
 	return s.n.fail("close", s.n.leave())
 }

@@ -95,6 +95,9 @@ func (n *node) statLanes(s *Stat, m *messages, who whose) {
 			l.Member, l.Alive = who(owner)
 		}
 		bound := n.lowest(i, tail+2-2*uint64(n.history))
+		if erased := h.erased.Load() &^ 1; int64(erased-bound) > 0 { // in a young lane there is no history to keep
+			bound = erased
+		}
 		l.Free = uint64(min(max(int64(bound+2*uint64(n.ring)-tail-2)/2, 0), int64(n.ring)))
 		s.Lanes = append(s.Lanes, l)
 		if l.Alive {

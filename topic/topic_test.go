@@ -77,6 +77,7 @@ func both(t *testing.T, notes, frames func(t *testing.T)) {
 // A world is a topic, and what one test does with it.
 type world[T any, M message[T]] struct {
 	t     testing.TB
+	dir   string
 	topic *topic.Topic[T]
 }
 
@@ -88,7 +89,7 @@ func newWorld[T any, M message[T]](t testing.TB, o topic.Options) *world[T, M] {
 	p, err := topic.OpenOrCreate[T]("news", &o)
 	must(t, err)
 	t.Cleanup(func() { mustClose(t, p) })
-	return &world[T, M]{t: t, topic: p}
+	return &world[T, M]{t: t, dir: o.Dir, topic: p}
 }
 
 func mustClose(t testing.TB, c interface{ Close() error }) {

@@ -18,16 +18,23 @@ const (
 	longest = time.Second
 )
 
-// await sleeps until there may be a message.
+// await sleeps until there may be a message. Who comes back and finds none comes here again: the context
+// is looked at each time, because memory that lies may always look like a message.
 func (s *seat) await(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := s.run(func() error { s.mend(); return nil }); err != nil {
 		return err
 	}
-	return s.sleep(ctx, s, s.n, &s.n.w.bell, &s.closed)
+	return s.sleep(ctx, s, s.n, s.bell, &s.closed)
 }
 
-// await returns nil when there may be room.
+// await returns nil when there may be room. It looks at the context as that of a seat does.
 func (l *lane) await(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	for p := l.spin.Begin(); p.MoreAfter(pausesForRoom); {
 		if l.seen() {
 			p.Hit()
@@ -104,7 +111,7 @@ func (s *seat) look() {
 	see := false
 	fault := shmkit.Guard(func() { see = s.seen() })
 	if see || fault != nil {
-		_ = futex.Recall(&s.n.w.bell) // the same
+		_ = futex.Recall(s.bell) // the same
 	}
 }
 

@@ -255,7 +255,10 @@ func (l *loans) receive(touch, check bool) error {
 	} else if got := binary.NativeEndian.Uint64(body); got != l.seq {
 		err = fmt.Errorf("message %d came for %d", got, l.seq)
 	}
-	return errors.Join(err, m.Release())
+	if e := m.Release(); err == nil {
+		err = e
+	}
+	return err
 }
 
 // next receives the next message. One that is touched takes longer than Receive looks before it
@@ -278,14 +281,18 @@ func (l *loans) run(n int, check bool) error {
 	for i := range n {
 		l.seq++
 		check := check && i < wholly
-		var err error
 		if l.first {
-			err = errors.Join(l.send(l.touch, check), l.receive(false, check && !l.touch))
-		} else {
-			err = errors.Join(l.receive(l.touch, check), l.send(false, check && !l.touch))
+			if err := l.send(l.touch, check); err != nil {
+				return err
+			}
 		}
-		if err != nil {
+		if err := l.receive(l.touch && !l.first, check && (!l.touch || !l.first)); err != nil {
 			return err
+		}
+		if !l.first {
+			if err := l.send(false, check && !l.touch); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

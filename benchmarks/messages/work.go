@@ -14,8 +14,8 @@ type work struct {
 	// together puts both processes on one CPU: for works in which one of them does nothing
 	// while the other does.
 	together bool
-	// free binds neither to a CPU. A thread that is bound to one is, to package futex, a process that
-	// has one: it does not spin. So works that are to spin in the library are free.
+	// free binds neither to a CPU: for works that wait for a mutex, whose holder is best not kept from a
+	// CPU by who waits for it.
 	free bool
 	// memory is how many bytes the two share, whole pages; a page if it is 0.
 	memory int64

@@ -26,8 +26,28 @@ type background struct {
 // start starts the command with some input. It is killed when the test ends.
 func start(t testing.TB, in io.Reader, args ...string) *background {
 	t.Helper()
+	b := newBackground(t, in, args)
+	b.cmd.Stdout = &b.out
+	return b.start()
+}
+
+// startTo starts it with its output to a file.
+func startTo(t testing.TB, out *os.File, args ...string) *background {
+	t.Helper()
+	b := newBackground(t, nil, args)
+	b.cmd.Stdout = out
+	return b.start()
+}
+
+func newBackground(t testing.TB, in io.Reader, args []string) *background {
 	b := &background{t: t, cmd: exec.Command("shmkit", args...), done: make(chan struct{})}
-	b.cmd.Stdin, b.cmd.Stdout, b.cmd.Stderr = in, &b.out, &b.errs
+	b.cmd.Stdin, b.cmd.Stderr = in, &b.errs
+	return b
+}
+
+func (b *background) start() *background {
+	t := b.t
+	t.Helper()
 	b.cmd.WaitDelay = time.Second                                        // for input that does not end
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // it cleans up
 	if err := testenv.StartCommand(b.cmd); err != nil {

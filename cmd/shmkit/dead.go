@@ -16,13 +16,15 @@ func newDeadCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dead NAME [flags]",
 		Short: "Show the dead letters of a work queue, put back or drop them",
-		Long: `Dead shows the items of a queue that were delivered as often as is allowed and not
-done with. NAME is the name of the queue, or its address, queue:NAME. They stay.
+		Long: `Dead shows the items of a queue that were delivered as often as is allowed and
+not done with. NAME is the name of the queue, or its address, queue:NAME. They
+stay.
 
-With --retry they are put back into the queue, as if they had never been delivered,
-and with --drop they are taken out, once they are printed. --sequence, once for
-each, chooses some of them. Where the queue is full --retry puts back what fits and
-fails.
+With --retry they are put back into the queue, as if they had never been
+delivered, and with --drop they are taken out, once they are printed.
+--sequence, once for each, chooses some of them. Where the queue is full --retry
+puts back what fits and fails. A letter that comes while dead reads as many as
+are kept counts as dropped.
 
 An item is shown as text on a line, cut after 60 characters; --json prints one
 array with all of it, as pop does.`,

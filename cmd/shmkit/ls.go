@@ -24,7 +24,8 @@ sealed memory, or what there is of the given kinds; also what one may not read. 
 files it shows those that a process maps shared, if asked (ls file). What the
 processes of other users map and hold only root sees. Of locks and what else
 programs share by name it shows those in this user's directory, or in SHMKIT_DIR:
-who holds them, how many wait for them, are members, and died.
+who holds them, how many wait for them, are members, and died; of a work queue how
+many items are ready, and held (CLAIMED), and LETTERS, which are the dead ones.
 
 ATT is how often a segment is attached, CPID the process that made it, LPID the
 last to attach or detach. Times are times of day if that was today, else dates.

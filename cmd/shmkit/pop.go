@@ -17,26 +17,29 @@ func newPopCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pop NAME [flags]",
 		Short: "Take items out of a work queue and print them",
-		Long: `Pop takes items out of a queue and prints each as a line, or with --framed as its
-length in 4 bytes, little endian, and its bytes. NAME is the name of the queue, or
-its address, queue:NAME. Any number of pops may take from one queue: each item goes
-to one of them.
+		Long: `Pop takes items out of a queue and prints each as a line, or with --framed as
+its length in 4 bytes, little endian, and its bytes. NAME is the name of the
+queue, or its address, queue:NAME. Any number of pops may take from one queue:
+each item goes to one of them.
 
-It waits for more until it is interrupted; --count ends it after so many, --drain
-when none is ready. Items that others have, and may give back, are not waited for.
+It waits for more until it is interrupted; --count ends it after so many,
+--drain when none is ready. Items that others have, and may give back, are not
+waited for.
 
 An item is out of the queue once it is written to standard output. If pop is
-killed before, or cannot write, the item is delivered again, to another one or the
-same, and counts one delivery more: what was printed in part is printed again.
---marked prints that count and a tab in front of each line: 1 the first time.
+killed or interrupted before, or cannot write, the item is delivered again, to
+another one or the same, and counts one delivery more: what was printed in part
+is printed again. --marked prints that count and a tab in front of each line: 1
+the first time.
 
 A line cannot hold a newline: an item that has one is an error, and goes back.
 
-With --json each item is an object on a line of its own: "sequence", "deliveries",
-"bytes", and "text", or what is not UTF-8 as "base64". The other of the two is null.
+With --json each item is an object on a line of its own: "sequence",
+"deliveries", "bytes", and "text", or what is not UTF-8 as "base64". The other
+of the two is null.
 
-The queue is made if there is none, as push makes it, unless --drain or --nowait is
-given: then it must exist.`,
+The queue is made if there is none, as push makes it, unless --drain or --nowait
+is given: then it must exist.`,
 		Example: `  shmkit pop jobs
   shmkit pop queue:jobs --count 1 --timeout 10s
   shmkit pop jobs --drain --json | jq -r .text`,

@@ -21,18 +21,21 @@ func newPushCommand(a *app) *cobra.Command {
 		Use:   "push NAME [flags]",
 		Short: "Put lines into a work queue, for pop to take",
 		Long: `Push puts each line of its standard input into a queue, as an item of its own,
-from where one "shmkit pop" takes it. NAME is the name of the queue, or its address,
-queue:NAME. The newline is not part of the item; an empty line is an empty item, and
-what stands behind the last newline is one too. With --framed the input is
-messages of any bytes, each with its length in front: 4 bytes, little endian.
+from where one "shmkit pop" takes it. NAME is the name of the queue, or its
+address, queue:NAME. The newline is not part of the item; an empty line is an
+empty item, and what stands behind the last newline is one too. With --framed
+the input is messages of any bytes, each with its length in front: 4 bytes,
+little endian.
 
-The queue is made if there is none. What it is made with, --capacity and the like,
-must be what it was made with if there is one. It goes when nobody has it open and
-nothing is in it, unless it is --persistent or was made by shmkit create.
+The queue is made if there is none. What it is made with, --capacity and the
+like, must be what it was made with if there is one. It goes when nobody has it
+open and nothing is in it, unless it is --persistent or was made by shmkit
+create.
 
-It waits while the queue is full; for each item --timeout long. It ends at the end of
-its input. An item that is longer than the queue was made for is an error. With any
-error push says how many it has pushed: all before are in the queue, none after.`,
+It waits while the queue is full, for each item at most --timeout. It ends at
+the end of its input. An item that is longer than the queue was made for is an
+error. With any error push says how many it has pushed: these are in the queue,
+and none after.`,
 		Example: `  seq 100 | shmkit push jobs
   shmkit push queue:jobs --capacity 10 --timeout 5s < urls
   shmkit push jobs --deliveries 3 --framed < messages`,

@@ -34,7 +34,7 @@ posix: whatever has the name but a directory, as shm_unlink does, links themselv
 and not what they lead to. rm does not ask.
 
 A lock, and what else programs share by name, is not removed while a living process
-has it open. What a dead holder left to tell goes with it.
+has it open. What a dead holder left to tell goes with it, and what is in a queue.
 
 --all removes everything there is, or everything of the given kinds, but never a
 file; or with --mine only what this user owns or made. It asks first; without a

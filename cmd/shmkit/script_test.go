@@ -113,6 +113,7 @@ func scriptOnto(ts *testscript.TestScript, neg bool, args []string) {
 	var stderr bytes.Buffer
 	cmd := exec.Command(args[1], args[2:]...)
 	cmd.Stdout, cmd.Stderr = out, &stderr
+	cmd.Env = append(os.Environ(), "SHMKIT_DIR="+ts.Getenv("SHMKIT_DIR"))
 	err = testenv.RunCommand(cmd)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -80,7 +80,7 @@ var layers = []layer{
 	{pkg: "cmd/...", may: []string{anything}},
 
 	// Examples show what users can do, so they have no more than users have.
-	{pkg: "examples/...", may: []string{".", "sysv", "pshared", "queue"}},
+	{pkg: "examples/...", may: []string{".", "sysv", "pshared", "queue", "topic"}},
 	{pkg: "benchmarks/...", may: []string{anything}},
 
 	// For users' tests: what testenv has, and its tests and examples show it on a lock.

@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -33,15 +34,20 @@ type annexShown struct {
 	view *shmkit.SliceView[byte] // holds the mapping
 }
 
-// annexName returns what the second file of an object is called.
-func annexName(id [16]byte) string { return fmt.Sprintf("messages.%x", id) }
+// annexName returns what the second file of an object in a file of some name is called. Who may write the
+// object, but not its second file, may write another id, and still does not lead others to
+// what belongs to an object of another name.
+func annexName(id [16]byte, file string) string {
+	sum := sha256.Sum256(append(id[:], file...))
+	return fmt.Sprintf("messages.%x", sum[:16])
+}
 
 // annexPath returns where the second file of an object at path is, "" if it has none.
 func (s *shape) annexPath(path string) string {
 	if s.annex == 0 || path == "" {
 		return ""
 	}
-	return filepath.Join(filepath.Dir(path), annexName(s.id))
+	return filepath.Join(filepath.Dir(path), annexName(s.id, filepath.Base(path)))
 }
 
 // AnnexSize returns how many bytes the second file has, 0 if there is none.

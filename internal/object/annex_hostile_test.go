@@ -207,7 +207,7 @@ func TestRemoveOfABrokenObjectRemovesBothFiles(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			none := filepath.Join(d.path, annexName([16]byte{})) // no object has that
+			none := filepath.Join(d.path, annexName([16]byte{}, filepath.Base(path))) // no object has that
 			if err := os.WriteFile(none, nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -303,4 +303,19 @@ func TestTruncationOfASecondFileUnderAMember(t *testing.T) {
 	if _, _, err := p.Annex(false); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("%v", err)
 	}
+}
+
+// An id that was written over does not lead to the second file of another object.
+func TestAnotherObjectsIDLeadsNowhere(t *testing.T) {
+	d := newDir(t)
+	mine, other := mustOpen(t, d, "mine", twoFiles()), mustOpen(t, d, "other", twoFiles())
+	mine.h.id = other.id
+	if _, err := Open(t.Context(), d, "mine", twoFiles()); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("opened: %v", err)
+	}
+	closeOK(t, mine)
+	if _, err := os.Stat(other.AnnexPath()); err != nil {
+		t.Error(err)
+	}
+	closeOK(t, other)
 }

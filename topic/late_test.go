@@ -1,0 +1,117 @@
+package topic_test
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/shmkit/shmkit/topic"
+)
+
+// Somebody joins between a publisher's look at the cursors and its saying what it has taken back:
+// the publisher must look once more.
+func TestWhoJoinsAsTheLaneIsReclaimedLosesNothing(t *testing.T) {
+	both(t, joinsAsReclaimed[note, *note], joinsAsReclaimed[frame, *frame])
+}
+
+func joinsAsReclaimed[T any, M message[T]](t *testing.T) {
+	w := newWorld[T, M](t, topic.Options{Depth: 12, History: 4, Publishers: 1})
+	p := w.publisher()
+	w.send(p, 1, 10)
+	atCursors, goOn := make(chan struct{}), make(chan struct{})
+	joined := make(chan error, 1)
+	var s *topic.Subscriber[T]
+	var looked atomic.Bool
+	setPoint(t, func(name string) {
+		switch {
+		case name == "seat:cursors": // with cursors at message 7
+			close(atCursors)
+			<-goOn
+		case name == "reclaim:looked" && looked.CompareAndSwap(false, true):
+			close(goOn)
+			if err := <-joined; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	go func() {
+		var err error
+		s, err = w.topic.Subscriber(nil)
+		joined <- err
+	}()
+	<-atCursors
+	last := int64(10)
+	for ; !looked.Load(); last++ {
+		w.send(p, last+1, last+1)
+	}
+	// Whatever else there is room for.
+	for n := last + 1; ; n++ {
+		var m T
+		M(&m).set(n)
+		if err := p.TrySend(&m); err == topic.ErrFull {
+			last = n - 1
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer mustClose(t, s)
+	w.receive(s, 7, last)
+}
+
+// setPoint has f called at points of this process, until the test ends.
+func setPoint(t *testing.T, f func(name string)) {
+	topic.SetPoint(f)
+	t.Cleanup(func() { topic.SetPoint(basePoint) })
+}
+
+// A message is overwritten between a look at its slot and the reading of it: what comes then is another
+// one, whole, and those between are missed.
+func TestAMessageOverwrittenAsItIsReadIsMissed(t *testing.T) {
+	both(t, overwritten[note, *note], overwritten[frame, *frame])
+}
+
+func overwritten[T any, M message[T]](t *testing.T) {
+	for _, at := range []string{"receive:found", "receive:copied", "receive:viewed", "receive:protected"} {
+		for _, way := range []string{"view", "copy"} {
+			t.Run(at+", "+way, func(t *testing.T) {
+				w := newWorld[T, M](t, topic.Options{Depth: 8, Publishers: 1})
+				p := w.publisher()
+				s := w.subscriber(topic.SubscriberOptions{BestEffort: true, History: -1})
+				w.send(p, 1, 5)
+				last, times := int64(5), 3
+				setPoint(t, func(name string) {
+					if name == at && times > 0 {
+						times--
+						w.send(p, last+1, last+16)
+						last += 16
+					}
+				})
+				next := uint64(1)
+				for {
+					var m T
+					var i topic.Info
+					var err error
+					if way == "copy" {
+						i, err = s.TryRead(&m)
+					} else {
+						var v topic.Message[T]
+						if v, err = s.TryReceive(); err == nil {
+							m, i, err = *v.Data(), v.Info, v.Release()
+						}
+					}
+					if err == topic.ErrEmpty {
+						break
+					}
+					must(t, err)
+					if n := M(&m).get(); n < 0 || uint64(n) != i.Sequence || i.Sequence != next+i.Missed {
+						t.Fatalf("message %d, %+v, behind %d", n, i, next-1)
+					}
+					next = i.Sequence + 1
+				}
+				if next != uint64(last)+1 {
+					t.Errorf("read up to %d of %d", next-1, last)
+				}
+			})
+		}
+	}
+}
