@@ -132,6 +132,7 @@ func TestAKilledEchoHoldsUpNoPub(t *testing.T) {
 	awaitTopic(t, "news", "the publisher waits", func(v topic.Overview) bool {
 		return len(v.Lanes) == 1 && v.Lanes[0].Free == 0 && v.Lanes[0].Sent == 4
 	})
+	<-other.out.reaches(len(numbers(4)))
 	got := strings.Join(strings.Fields(runKinds(t, "stat", "topic:news").out), " ")
 	for _, text := range []string{
 		fmt.Sprintf("1 %d shmkit yes 4 0", pub.cmd.Process.Pid),
