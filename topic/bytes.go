@@ -26,7 +26,7 @@ func OpenOrCreateBytes(name string, o *Options) (*Bytes, error) {
 }
 
 func openBytes(name string, get getter, o *Options) (*Bytes, error) {
-	n, err := open(name, reflect.TypeFor[[]byte](), 0, get, o)
+	n, err := open(name, kind{t: reflect.TypeFor[[]byte]()}, get, o)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,11 @@ package topic_test
 
 import (
 	"errors"
+	"os"
+	"strings"
 	"testing"
 
+	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/shmtest"
 	"github.com/shmkit/shmkit/topic"
 )
@@ -29,5 +32,25 @@ func TestAnEmptyBatchIsNoMessage(t *testing.T) {
 	}
 	if m, err := s.TryReceive(); !errors.Is(err, topic.ErrEmpty) {
 		t.Errorf("%q, %v", m.Data(), err)
+	}
+}
+
+// A type that cannot stand in shared memory is refused before there is a topic of it, which would keep
+// the name if it were persistent.
+func TestATypeThatCannotBeLeavesNothing(t *testing.T) {
+	o := &topic.Options{Dir: shmtest.Dir(t), Persistent: true}
+	type pointing struct {
+		N int
+		B []byte
+	}
+	_, pointed := topic.OpenOrCreate[pointing]("news", o)
+	_, empty := topic.OpenOrCreate[struct{}]("news", o)
+	for want, err := range map[string]error{"pointing.B is a slice": pointed, "struct {} has no size": empty} {
+		if !errors.Is(err, shmkit.ErrBadType) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	if left, err := os.ReadDir(o.Dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

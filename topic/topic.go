@@ -3,8 +3,10 @@ package topic
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 
+	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/object"
 )
 
@@ -30,16 +32,13 @@ func OpenOrCreate[T any](name string, o *Options) (*Topic[T], error) {
 }
 
 func openTyped[T any](name string, get getter, o *Options) (*Topic[T], error) {
-	size := sizeOf[T]()
-	if size == 0 {
-		size = MaxMessage + 1 // which is refused
+	k := kind{reflect.TypeFor[T](), sizeOf[T](), checkType[T]}
+	if k.room == 0 {
+		return nil, fmt.Errorf("open topic:%s: %w: %v has no size", name, shmkit.ErrBadType, k.t)
 	}
-	n, err := open(name, reflect.TypeFor[T](), size, get, o)
+	n, err := open(name, k, get, o)
 	if err != nil {
 		return nil, err
-	}
-	if err := checkType[T](n); err != nil {
-		return nil, errors.Join(n.fail("open", err), n.close())
 	}
 	return &Topic[T]{n}, nil
 }
