@@ -54,3 +54,33 @@ func TestATypeThatCannotBeLeavesNothing(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
+
+// Who reads to nowhere panics, and leaves the subscriber to the others.
+func TestReadingToNowhereStopsNobodyElse(t *testing.T) {
+	w := newWorld[note, *note](t, topic.Options{})
+	p := w.publisher()
+	s, err := w.topic.Subscriber(nil) // which could not be closed
+	must(t, err)
+	w.send(p, 1, 2)
+	for _, read := range []func(){
+		func() { _, _ = s.TryRead(nil) },
+		func() { _, _ = s.Read(ctx, nil) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("it did not panic")
+				}
+			}()
+			read()
+		}()
+		read := begin(func() error { _, err := s.TryRead(new(note)); return err })
+		select {
+		case err := <-read:
+			must(t, err)
+		case <-limited(t).Done():
+			t.Fatal("the subscriber is held for good")
+		}
+	}
+	mustClose(t, s)
+}

@@ -276,13 +276,15 @@ func (s *Subscriber[T]) receiveBatch(ctx context.Context, to []Message[T], wait 
 
 // Read copies the next message to where to points, waiting as Receive does.
 func (s *Subscriber[T]) Read(ctx context.Context, to *T) (i Info, err error) {
-	err = s.s.until(ctx, true, func() error { _, err := s.s.copyNow(bytesOf(to, 1), &i, true); return err })
+	b := bytesOf(to, 1) // which may panic
+	err = s.s.until(ctx, true, func() error { _, err := s.s.copyNow(b, &i, true); return err })
 	return i, err
 }
 
 // TryRead is Read that does not wait: ErrEmpty.
 func (s *Subscriber[T]) TryRead(to *T) (i Info, err error) {
-	err = s.s.until(context.Background(), false, func() error { _, err := s.s.copyNow(bytesOf(to, 1), &i, true); return err })
+	b := bytesOf(to, 1)
+	err = s.s.until(context.Background(), false, func() error { _, err := s.s.copyNow(b, &i, true); return err })
 	return i, err
 }
 
