@@ -125,7 +125,7 @@ func (s *subscriber) Name() string { return s.s.n.Name() }
 func (s *subscriber) Stat() (Stat, error) { return s.s.n.Stat() }
 
 // Close ends the subscription. Who waits in it gets ErrClosed. While views are held nothing
-// is closed (ErrHeld). A second Close does nothing.
+// is closed (ErrHeld); those in channels whose contexts have ended are not. A second Close does nothing.
 func (s *subscriber) Close() error { return s.s.close() }
 
 // NewPublisher opens the topic of a name, or makes it, and makes a publisher, with which the
