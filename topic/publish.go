@@ -18,7 +18,7 @@ type batch struct {
 }
 
 func (b *batch) len() int {
-	if b.each != nil {
+	if b.flat == nil {
 		return len(b.each)
 	}
 	return len(b.flat) / b.size
