@@ -304,6 +304,7 @@ func TestAFullFileSystemIsOneLineAndLeavesNothing(t *testing.T) {
 	for _, line := range []string{
 		"create posix:x --size 65K", "create posix:x --size 1G", "create " + disk + " --size 65K", "create " + disk + " --size 4E",
 		"write posix:x", "read posix:x --size 128K", "recv " + disk, "send /proc/self/exe " + disk, "write " + disk + " --size 1G",
+		"write x", "read topic:x --size 1G", "recv x", "send /proc/self/exe x",
 	} {
 		refused(t, runProcess(t, strings.NewReader("x\n"), nil, strings.Fields(line)...), exitFailed, "no space left on device")
 		for _, d := range []string{dir, "/dev/shm"} {
