@@ -144,7 +144,7 @@ func TestTheGoldenImageOfChunksIsRead(t *testing.T) {
 		t.Errorf("%q, %+v", m.Data(), m.Info)
 	}
 	word := func(b []byte, at int) uint64 { return binary.NativeEndian.Uint64(b[at:]) }
-	if word(body, 320) != 8 || word(body, 256) != 22 || word(body, 64) != 10 || body[196] != 1 || binary.NativeEndian.Uint32(body) != 7 {
+	if word(body, 320) != 8 || word(body, 256) != 22 || word(body, 64) != 10 || body[196] != 5 || binary.NativeEndian.Uint32(body) != 7 {
 		t.Errorf("hazard %d, cursor %d, joins %d, mode %d, bell %d", word(body, 320), word(body, 256), word(body, 64), body[196], body[0])
 	}
 	p, err := b.Publisher()

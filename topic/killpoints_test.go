@@ -31,6 +31,7 @@ func playsOf[T any, M message[T]](form string) (plays []shmtest.Play) {
 		"waits for a message":          (*stage[T, M]).waitsForAMessage,
 		"makes room for who sleeps":    (*stage[T, M]).makesRoom,
 		"takes the seat of the dead":   (*stage[T, M]).takesTheSeat,
+		"leaves if done":               (*stage[T, M]).leavesIfDone,
 		"is overtaken":                 (*stage[T, M]).isOvertaken,
 		"is the first and the last":    (*stage[T, M]).isFirstAndLast,
 	} {
@@ -234,6 +235,21 @@ func (g *stage[T, M]) subscribes() {
 	finish()
 	<-v.Exited()
 	must(g.t, p.Close())
+	g.whole()
+}
+
+// leavesIfDone is a victim that leaves when nobody publishes any more.
+func (g *stage[T, M]) leavesIfDone() {
+	g.open(5)
+	finish := g.followers()
+	p := g.publisher()
+	v := g.victim("leaver")
+	_, _ = v.ReadLine() // it may be dead
+	must(g.t, publish[T, M](p, 1, 40, nil))
+	g.last(p)
+	finish()
+	must(g.t, p.Close())
+	<-v.Exited()
 	g.whole()
 }
 

@@ -135,7 +135,7 @@ func notAbove(w *words64, most uint64) uint64 {
 // lowest returns the lower of m and the cursors of all reliable seats.
 func (n *node) lowest(lane int, m uint64) uint64 {
 	for i := range n.highest() {
-		if n.seat(i).mode.Load() != reliable {
+		if n.seat(i).mode.Load()&reliable == 0 {
 			continue
 		}
 		if c := n.cursors(i)[lane].Load() &^ 1; int64(c-m) < 0 {

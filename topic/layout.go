@@ -79,7 +79,9 @@ const (
 	messageAt      = 16  // where it begins there
 	timeSize       = 8   // and how much later if it carries the time
 
-	reliable = 1 // a seat's mode
+	reliable  = 1 << 0 // a seat's mode: publishers wait for it
+	going     = 1 << 1 // and it is about to leave
+	modeShift = 2      // whose mode that is
 
 	somebodySleeps = 1 // bit 0 of bell and room
 

@@ -18,7 +18,7 @@ type batch struct {
 }
 
 func (b *batch) len() int {
-	if b.each != nil {
+	if b.flat == nil {
 		return len(b.each)
 	}
 	return len(b.flat) / b.size
@@ -213,7 +213,7 @@ func (l *lane) evict() (found bool) {
 	n := l.n
 	for i := range n.highest() {
 		h := n.seat(i)
-		if h.mode.Load() != reliable || int64(n.cursors(i)[l.index].Load()&^1-l.bound) > 0 {
+		if h.mode.Load()&reliable == 0 || int64(n.cursors(i)[l.index].Load()&^1-l.bound) > 0 {
 			continue
 		}
 		of, gone := n.unowned(&h.owner, true)
@@ -221,7 +221,7 @@ func (l *lane) evict() (found bool) {
 			continue
 		}
 		point("evict:claimed")
-		n.clearSeat(i)
+		n.clearSeat(i, of<<modeShift)
 		h.owner.Store(0)
 		point("evict:freed")
 		n.wakeAll()

@@ -1,11 +1,13 @@
 package topic_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/shmkit/shmkit/shmtest"
 	"github.com/shmkit/shmkit/topic"
@@ -21,6 +23,7 @@ func rolesOf[T any, M message[T]](form string) map[string]shmtest.Role {
 	return map[string]shmtest.Role{
 		"publisher " + form: inTopic(publishRole[T, M]), "subscriber " + form: inTopic(subscribeRole[T, M]),
 		"idler " + form: inTopic(idle[T, M]), "dier " + form: inTopic(die[T, M]), "reclaimer " + form: inTopic(reclaim[T, M]),
+		"leaver " + form:     inTopic(leave[T, M]),
 		"founder of " + form: foundOnce[T, M],
 	}
 }
@@ -58,6 +61,30 @@ func publishRole[T any, M message[T]](t *topic.Topic[T], args []string) error {
 	}
 	err = publish[T, M](p, n[0], n[1], func(last int64) error { return shmtest.Say("%d", last) })
 	return errors.Join(err, p.Close())
+}
+
+// leave subscribes, reads what comes, and leaves when nobody publishes any more.
+func leave[T any, M message[T]](t *topic.Topic[T], _ []string) error {
+	s, err := t.Subscriber(nil)
+	if err != nil {
+		return err
+	}
+	if err := shmtest.Say("ready"); err != nil {
+		return err
+	}
+	for {
+		closed, err := s.CloseIfDone()
+		if closed || err != nil {
+			return err
+		}
+		soon, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		var m T
+		_, err = s.Read(soon, &m)
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	}
 }
 
 // subscribeRole subscribes, and receives so many messages: reliably or not, at once or when told to.

@@ -79,9 +79,10 @@ func (n *node) claimSeat(m *messages, wantReliable bool, history int) (*seat, er
 	return nil, ErrSubscribers
 }
 
-// clearSeat makes a seat that this member owns one that holds up nobody.
-func (n *node) clearSeat(i int) {
-	n.seat(i).mode.Store(0)
+// clearSeat makes a seat that this member owns one that holds up nobody. whose says whose cursors stay
+// in it, shifted as in mode.
+func (n *node) clearSeat(i int, whose uint32) {
+	n.seat(i).mode.Store(whose)
 	point("seat:mute")
 	for k := range n.hazardsOf(i) {
 		n.hazardsOf(i)[k].Store(0)
@@ -91,7 +92,7 @@ func (n *node) clearSeat(i int) {
 
 // sit joins in a seat that was claimed.
 func (n *node) sit(m *messages, i int, wantReliable bool, history int) *seat {
-	n.clearSeat(i)
+	n.clearSeat(i, 0)
 	n.wakeAll() // its last owner may have held them up
 	s := &seat{spin: futex.Spinner{Longest: spinning}, n: n, m: m, bell: &n.w.bell, index: i, h: n.seat(i), shown: n.cursors(i), hazards: n.hazardsOf(i), reliable: wantReliable,
 		next: make([]words64, n.lanes), skipped: make([]uint64, n.lanes), views: make([]words64, n.geometry.held)}
@@ -108,9 +109,7 @@ func (n *node) sit(m *messages, i int, wantReliable bool, history int) *seat {
 	for v := n.w.highest.Load(); v < uint32(i)+1 && !n.w.highest.CompareAndSwap(v, uint32(i)+1); {
 		v = n.w.highest.Load()
 	}
-	if wantReliable {
-		s.h.mode.Store(reliable)
-	}
+	s.h.mode.Store(s.mode())
 	point("seat:mode")
 	n.w.joins.Add(1)
 	point("seat:joined")
@@ -225,6 +224,15 @@ func (s *seat) mend() {
 	}
 }
 
+// mode is what the seat says while it is one.
+func (s *seat) mode() uint32 {
+	mode := s.n.me << modeShift
+	if s.reliable {
+		mode |= reliable
+	}
+	return mode
+}
+
 // close ends it, unless views are held. Who waits in it is sent away.
 func (s *seat) close() error {
 	s.channels.await()
@@ -233,15 +241,70 @@ func (s *seat) close() error {
 		s.mu.Unlock()
 		return nil
 	}
+	if s.holds() {
+		s.mu.Unlock()
+		return s.n.fail("close", ErrHeld)
+	}
+	return s.part()
+}
+
+// holds reports whether views are held. mu is held.
+func (s *seat) holds() bool {
 	for i := range s.views {
 		if s.views[i].Load() != 0 {
-			s.mu.Unlock()
-			return s.n.fail("close", ErrHeld)
+			return true
 		}
 	}
+	return false
+}
+
+// closeIfDone is close if no publisher is alive and there is no message. It says that it is going
+// before it looks: a publisher that it does not see yet sees that.
+func (s *seat) closeIfDone() (closed bool, err error) {
+	s.mu.Lock()
+	if s.closed.Load() {
+		s.mu.Unlock()
+		return true, nil
+	}
+	if s.holds() {
+		s.mu.Unlock()
+		return false, s.n.fail("close", ErrHeld)
+	}
+	fault := shmkit.Guard(func() {
+		s.h.mode.Store(s.mode() | going)
+		point("done:going")
+		// In this order: what a publisher that has left published is there.
+		if closed = !s.published() && !s.seen(); !closed {
+			point("done:looked")
+			s.h.mode.Store(s.mode())
+		}
+	})
+	if fault != nil || !closed {
+		s.mu.Unlock()
+		return false, s.n.fail("close", fault)
+	}
+	return true, s.part()
+}
+
+// published reports whether a publisher is alive.
+func (s *seat) published() bool {
+	for used := s.m.h.used.Load(); used != 0; used &= used - 1 {
+		l := bits.TrailingZeros64(used)
+		if l >= len(s.next) {
+			return false
+		}
+		if _, none := s.n.unowned(&s.m.lane(l).owner, true); !none {
+			return true
+		}
+	}
+	return false
+}
+
+// part is close of who holds mu, which it gives back.
+func (s *seat) part() error {
 	s.closed.Store(true)
 	_ = shmkit.Guard(func() { // if the memory is gone, so is the seat
-		s.n.clearSeat(s.index)
+		s.n.clearSeat(s.index, s.n.me<<modeShift)
 		s.h.owner.Store(0)
 		point("seat:left")
 		s.n.wakeAll()

@@ -113,7 +113,7 @@ func (n *node) statSeats(s *Stat, m *messages, who whose) {
 		if owner == 0 {
 			continue
 		}
-		t := Seat{Reliable: h.mode.Load() == reliable}
+		t := Seat{Reliable: h.mode.Load()&reliable != 0}
 		t.Member, t.Alive = who(owner)
 		for l := range n.lanes {
 			if m == nil {

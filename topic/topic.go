@@ -105,6 +105,10 @@ func (p *publisher) ID() uint32 { return p.l.id }
 // Name returns the address of the topic: "topic:camera/front".
 func (p *publisher) Name() string { return p.l.n.Name() }
 
+// Listeners tells who subscribes and how far each has read this publisher's messages, of which the
+// last has the number sent. It includes the places that nobody is in any more.
+func (p *publisher) Listeners() (sent uint64, all []Listener, err error) { return p.l.listeners() }
+
 // Stat tells what is in the topic.
 func (p *publisher) Stat() (Stat, error) { return p.l.n.Stat() }
 
@@ -127,6 +131,11 @@ func (s *subscriber) Stat() (Stat, error) { return s.s.n.Stat() }
 // Close ends the subscription. Who waits in it gets ErrClosed. While views are held nothing
 // is closed (ErrHeld); those in channels whose contexts have ended are not. A second Close does nothing.
 func (s *subscriber) Close() error { return s.s.close() }
+
+// CloseIfDone is Close if no publisher is alive and there is no message that the subscriber has not
+// had, and reports whether it is closed. A publisher that comes at the same moment either keeps the
+// subscriber, or finds in Listeners that it is not ready.
+func (s *subscriber) CloseIfDone() (closed bool, err error) { return s.s.closeIfDone() }
 
 // NewPublisher opens the topic of a name, or makes it, and makes a publisher, with which the
 // handle of the topic is closed.

@@ -87,7 +87,7 @@ func TestHelpFitsATerminal(t *testing.T) {
 
 func TestHelpSaysWhatStaysBehind(t *testing.T) {
 	for _, command := range []string{"write", "read", "send", "recv"} {
-		if out := mustRun(t, command, "--help"); !strings.Contains(out, "Who may not remove what another user made\nleaves it to the next") {
+		if out := mustRun(t, command, "--help"); !strings.Contains(strings.Join(strings.Fields(out), " "), "Who may not remove what another user made leaves it to the next") {
 			t.Errorf("%s:\n%s", command, out)
 		}
 	}
@@ -120,6 +120,7 @@ func TestWrongUsage(t *testing.T) {
 		"receive":                  "did you mean recv",
 		"send sysv:1 f":            "FILE comes before ADDRESS",
 		"recv f sysv:1":            "ADDRESS comes before FILE",
+		"write /f":                 "it is a path: write file:/f, or",
 		"nosuch --flag":            `no command is called "nosuch"`,
 		"--nosuch":                 "unknown flag",
 		"sem nosuch":               "no command",
@@ -132,7 +133,7 @@ func TestWrongUsage(t *testing.T) {
 		"limits nosuch":            "no kind",
 		"stat":                     "ADDRESS is missing",
 		"stat nosuch:1":            `no kind is called "nosuch"; known are sysv, sem, msg, posix, file, memfd, lock`,
-		"stat 0x5eed":              "no kind",
+		"stat 0x5eed":              "has no kind: write sysv:0x5eed",
 		"stat sysv:abc":            "a key such as",
 		"stat sysv:0x100000000":    "32 bits",
 		"stat sysv:private":        "only create",

@@ -48,7 +48,7 @@ func group(cmd *cobra.Command) *cobra.Command {
 }
 
 func unknownCommand(cmd *cobra.Command, name string) error {
-	if addr, err := address.Parse(name); err == nil {
+	if addr, err := address.Parse(name); err == nil && address.HasKind(name) {
 		return usagef("%s is an address, and a command comes first, such as shmkit stat %s", addr, addr)
 	}
 	if near := cmd.SuggestionsFor(name); len(near) > 0 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmkit/shmkit/internal/stream"
 	"github.com/shmkit/shmkit/sysv"
+	"github.com/shmkit/shmkit/topic"
 )
 
 // minDemoFile is the size of the file the demo makes for itself.
@@ -31,6 +34,8 @@ func newDemoCommand(a *app) *cobra.Command {
   1. a file of 64 MiB, or --file, goes from "shmkit send" to "shmkit recv"
   2. lines go from "shmkit write" to two "shmkit read"
   3. a parent hands a child a piece of memory, and both work in it
+
+The first two go through topics, the third through a System V segment.
 
 It shows what the kernel says of them, checks every byte, and leaves nothing behind.`,
 		Example: `  shmkit demo
@@ -66,8 +71,9 @@ type demo struct {
 	tell        io.Writer // where the story is told
 
 	result demoResult
-	told   error // of writing to tell
-	keys   []sysv.Key
+	told   error        // of writing to tell
+	topics []string     // that were used
+	sets   map[int]bool // semaphore sets that were made, by id
 	pids   map[int]bool // processes that were started
 }
 
@@ -80,7 +86,7 @@ type demoResult struct {
 	Readers        int     `json:"readers"`
 	ChildWords     int     `json:"child_words"` // that parent and child both worked on
 	Processes      int     `json:"processes"`   // that were started
-	Leftovers      int     `json:"leftovers"`   // System V objects and processes that stayed
+	Leftovers      int     `json:"leftovers"`   // topics, System V objects and processes that stayed
 	Verified       bool    `json:"verified"`    // all of it
 }
 
@@ -89,7 +95,7 @@ func (d *demo) run(ctx context.Context) error {
 	// when the demo does.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	d.pids = map[int]bool{}
+	d.pids, d.sets = map[int]bool{}, map[int]bool{}
 	d.say("Shared memory is one piece of physical memory that several processes see at once.")
 	d.say("Nothing is copied from one to the other: what one writes, the others can read.")
 	var errs []error
@@ -110,7 +116,7 @@ func (d *demo) run(ctx context.Context) error {
 		d.say("%s and %d lines went through shared memory between %d processes, every byte was", formatSize(uint64(d.result.Bytes)), d.result.Lines, d.result.Processes)
 		d.say("checked, and nothing is left behind. Try it by hand (go install ./cmd/shmkit), in two terminals:")
 		d.say("")
-		d.say("    shmkit write sysv:0x5eed        shmkit read sysv:0x5eed")
+		d.say("    shmkit write log        shmkit read log")
 		err = d.told
 	}
 	return err
@@ -125,20 +131,13 @@ func (d *demo) say(format string, args ...any) {
 
 func (d *demo) title(text string) { d.say("\n%s\n%s", text, strings.Repeat("-", len(text))) }
 
-// key finds a key that is nobody's, and remembers it for the clean-up. It is random,
+// topic finds a name that is nobody's, and remembers it for the clean-up. It is random,
 // for other demos may look for theirs just now, in other containers with the same process
 // id.
-func (d *demo) key() (sysv.Key, error) {
-	for range 1 << 16 {
-		k := sysv.Key(0x5d000000 | rand.Int32N(1<<24))
-		_, errSeg := sysv.Open(k)
-		_, errSem := sysv.OpenSemaphores(k)
-		if errors.Is(errSeg, os.ErrNotExist) && errors.Is(errSem, os.ErrNotExist) && !contains(d.keys, k) {
-			d.keys = append(d.keys, k)
-			return k, nil
-		}
-	}
-	return 0, errors.New("no free System V key found")
+func (d *demo) topic() string {
+	name := fmt.Sprintf("demo-%016x", rand.Uint64())
+	d.topics = append(d.topics, name)
+	return name
 }
 
 // cleanUp looks for what the demo left in the kernel, removes it, and says so:
@@ -148,7 +147,7 @@ func (d *demo) cleanUp(good bool) error {
 	d.result.Leftovers = len(left)
 	if good && len(left) == 0 && err == nil {
 		d.title("4. Clean-up")
-		d.say("The last participant removed the memory and the semaphores. The kernel confirms: no")
+		d.say("Who was the last to use a piece of memory removed it. The kernel confirms: no topic, no")
 		d.say("segment, no semaphore set and no process of this demo is left.")
 		return nil
 	}
@@ -166,9 +165,16 @@ type leftover struct {
 
 func (d *demo) leftovers() ([]leftover, error) {
 	var left []leftover
+	for _, name := range d.topics {
+		for _, n := range []string{name, stream.AnswersOf(name)} {
+			if v, err := topic.Look(n, ""); !errors.Is(err, fs.ErrNotExist) {
+				left = append(left, leftover{v.Path, func() error { return topic.Remove(n, "") }})
+			}
+		}
+	}
 	segs, err := sysv.Segments()
 	for _, s := range segs {
-		if contains(d.keys, s.Key) || d.pids[s.CreatorPID] {
+		if d.pids[s.CreatorPID] {
 			seg, openErr := sysv.OpenID(s.ID)
 			if openErr == nil {
 				left = append(left, leftover{"segment " + seg.String(), seg.Remove})
@@ -177,7 +183,7 @@ func (d *demo) leftovers() ([]leftover, error) {
 	}
 	sets, serr := sysv.SemaphoreSets()
 	for _, s := range sets {
-		if contains(d.keys, s.Key) {
+		if d.sets[s.ID] {
 			set, openErr := sysv.OpenSemaphoresID(s.ID)
 			if openErr == nil {
 				left = append(left, leftover{"semaphore set " + set.String(), set.Remove})
@@ -190,15 +196,6 @@ func (d *demo) leftovers() ([]leftover, error) {
 		}
 	}
 	return left, errors.Join(err, serr)
-}
-
-func contains[T comparable](all []T, v T) bool {
-	for _, a := range all {
-		if a == v {
-			return true
-		}
-	}
-	return false
 }
 
 func hexSum(sum []byte) string { return hex.EncodeToString(sum) }

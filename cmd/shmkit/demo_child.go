@@ -41,6 +41,7 @@ func (d *demo) parentAndChild(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	d.sets[sem.ID()] = true
 	defer func() { err = errors.Join(err, ignoreNotExist(sem.Remove())) }()
 	words, err := shmkit.ViewSlice[atomic.Uint64](m, 0, childWords)
 	if err != nil {

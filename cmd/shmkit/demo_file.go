@@ -10,9 +10,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/shmkit/shmkit/sysv"
+	"github.com/shmkit/shmkit/topic"
 )
 
 // checkFile checks --file.
@@ -46,11 +48,7 @@ func (d *demo) sendFile(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	key, err := d.key()
-	if err != nil {
-		return err
-	}
-	addr := "sysv:" + key.String()
+	addr := d.topic()
 	received := filepath.Join(dir, "received")
 	d.say("%s of file, two processes:", formatSize(uint64(st.Size())))
 	recv, err := d.start(ctx, "recv", addr, received)
@@ -64,7 +62,7 @@ func (d *demo) sendFile(ctx context.Context) (err error) {
 		return err
 	}
 	defer send.stop()
-	d.watch(key, send)
+	d.watch(addr, send, recv)
 	if err := errors.Join(send.wait(), recv.wait()); err != nil {
 		return err
 	}
@@ -86,27 +84,43 @@ func (d *demo) sendFile(ctx context.Context) (err error) {
 	return nil
 }
 
-// watch shows what the kernel knows of the segment while the transfer goes on.
+// watch shows what the kernel knows of the memory while the transfer goes on.
 // A small file may be through before it was seen.
-func (d *demo) watch(key sysv.Key, send *process) {
+func (d *demo) watch(name string, send, recv *process) {
 	for {
 		select {
 		case <-send.done:
 			return
 		case <-time.After(time.Millisecond):
 		}
-		seg, err := sysv.Open(key)
+		v, err := topic.Look(name, "")
 		if err != nil {
 			continue
 		}
-		info, err := seg.Stat()
-		if err != nil || info.Attached < 2 {
+		sends, receives := mappedAs(send.pid(), v.MessagesPath), mappedAs(recv.pid(), v.MessagesPath)
+		if !slices.Contains(sends, "rw-s") || !slices.Contains(receives, "r--s") {
 			continue
 		}
-		d.say("The kernel says: segment %s, key %s, %s, attached %d times: both see the same memory.",
-			"id="+fmt.Sprint(info.ID), info.Key, formatSize(uint64(info.Size)), info.Attached)
+		d.say("The kernel says: both map the same %s, %s.", formatSize(uint64(v.MessagesSize)), v.MessagesPath)
+		if !slices.Contains(receives, "rw-s") {
+			d.say("Process %d writes there (rw-s), %d can only read it (r--s).", send.pid(), recv.pid())
+		}
 		return
 	}
+}
+
+// mappedAs returns how a process maps a file, in the words of proc_pid_maps(5).
+func mappedAs(pid int, path string) (as []string) {
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(maps)) {
+		if f := strings.Fields(line); strings.HasSuffix(line, " "+path+"\n") && len(f) > 1 {
+			as = append(as, f[1])
+		}
+	}
+	return as
 }
 
 // makeFile writes size bytes that do not repeat.

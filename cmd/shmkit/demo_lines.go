@@ -13,20 +13,17 @@ import (
 // What the writer types unless the user does.
 const demoLines = `Linux lends several processes one piece of memory,
 and does nothing more: no queue, no lock, no order.
-Semaphores tell who may write and who is still alive.
-If a process is killed, the kernel takes back what it had taken,
-so that the others go on.
+A topic gives each writer a place of its own in it.
+Each reader says in its own how far it has read.
+If a process is killed, its place is free, and the others go on.
 `
 
 // typeLines is the second step: a writer and two readers.
 func (d *demo) typeLines(ctx context.Context) error {
 	d.title("2. Lines from a writer to two readers")
-	key, err := d.key()
-	if err != nil {
-		return err
-	}
-	addr := "sysv:" + key.String()
+	addr := d.topic()
 	var readers [2]*process
+	var err error
 	for i := range readers {
 		if readers[i], err = d.start(ctx, "read", addr); err != nil {
 			return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,13 +11,16 @@ import (
 	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/internal/testenv"
 	"github.com/shmkit/shmkit/memfd"
+	"github.com/shmkit/shmkit/shmtest"
+	"github.com/shmkit/shmkit/topic"
 )
 
-// site is an address of a file that a stream can be at.
+// site is an address that a stream can be at.
 type site struct {
-	addr string
-	path string // of the file
-	kept bool   // it has no name that could be removed: what is left is all zero
+	addr  string
+	path  string // of the file
+	kept  bool   // it has no name that could be removed: what is left is all zero
+	topic string // the name, if it is a topic, whose files are in the directory path
 }
 
 // Places of docs/abi/stream-file.md.
@@ -36,7 +40,30 @@ func sites(t testing.TB) []site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	return []site{{"posix:/" + name, "/dev/shm/" + name, false}, {"file:" + file, file, false}, {f.Address(), f.Path(), true}}
+	return []site{
+		{addr: "posix:/" + name, path: "/dev/shm/" + name},
+		{addr: "file:" + file, path: file},
+		{addr: f.Address(), path: f.Path(), kept: true},
+	}
+}
+
+// aTopic is one that nobody uses, in a directory of its own.
+func aTopic(t testing.TB) site {
+	t.Helper()
+	dir := shmtest.Dir(t)
+	switch t := t.(type) {
+	case *testing.T:
+		t.Setenv("SHMKIT_DIR", dir)
+	case *testing.B:
+		t.Setenv("SHMKIT_DIR", dir)
+	}
+	return site{addr: "topic:a/b c", path: dir, topic: "a/b c"}
+}
+
+// onTopicsToo is onEach, and runs the test on a topic as well.
+func onTopicsToo(t *testing.T, f func(t *testing.T, s site)) {
+	onEach(t, f)
+	t.Run("topic", func(t *testing.T) { f(t, aTopic(t)) })
 }
 
 // onEach runs a test on one site of each kind.
@@ -48,6 +75,19 @@ func onEach(t *testing.T, f func(t *testing.T, s site)) {
 
 // members counts the locks that living writers and readers hold.
 func (s site) members() (writers, readers int, err error) {
+	if s.topic != "" {
+		v, err := topic.Look(s.topic, s.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		// A sender that waits for its turn, or for receivers, is no publisher yet.
+		for _, m := range v.Members {
+			if m.Alive {
+				writers++
+			}
+		}
+		return writers - v.Subscribers, v.Subscribers, err
+	}
 	f, err := os.OpenFile(s.path, os.O_RDWR, 0)
 	if err != nil {
 		return 0, 0, err
@@ -79,6 +119,12 @@ func (s site) await(t testing.TB, writers, readers int) {
 // isEmpty fails the test if something is left.
 func (s site) isEmpty(t testing.TB) {
 	t.Helper()
+	if s.topic != "" {
+		if left := folder(t, s.path); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
+		return
+	}
 	if !s.kept {
 		if _, err := os.Lstat(s.path); err == nil {
 			t.Errorf("%s is left", s.path)
@@ -94,7 +140,7 @@ func (s site) isEmpty(t testing.TB) {
 // sweep lets one more command clean up what killed ones left.
 func (s site) sweep(t testing.TB) {
 	t.Helper()
-	if _, err := os.Lstat(s.path); err != nil && !os.IsNotExist(err) {
+	if _, err := os.Lstat(s.path); err != nil && !os.IsNotExist(err) && s.topic == "" {
 		t.Fatal(err)
 	}
 	if r := runProcess(t, bytes.NewReader(nil), nil, "write", s.addr, "--readers", "0"); r.code != 0 {

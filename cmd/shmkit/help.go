@@ -57,7 +57,7 @@ func newTopics() []*cobra.Command {
 			Use:   "addresses",
 			Short: "How objects are named",
 			Long: strings.Trim(`
-An address names one object: KIND:REST.
+An address names one object: KIND:REST. Without KIND it is a topic.
 
   sysv:KEY           shared memory segment with this key
   sysv:id=N          the one with this identifier
@@ -75,6 +75,8 @@ An address names one object: KIND:REST.
   lock:NAME          lock between processes, as shmkit run takes it; any NAME
   topic:NAME         topic, as shmkit pub and echo use it; any NAME
   queue:NAME         work queue, as shmkit push and pop use it; any NAME
+  topic:NAME, NAME   topic, as shmkit write and read use it; any NAME. Alone it
+                     must not look like a path or a key
   semaphore:NAME  cond:NAME  event:NAME  barrier:NAME  once:NAME  struct:NAME
                      likewise, as Go programs make them by name (package pshared)
 

@@ -159,6 +159,28 @@ func swept(t *testing.T, key int32, verb string) {
 }
 
 func TestSendersAndReceiversSurviveKills(t *testing.T) {
+	sendersAndReceivers(t, func() transferPlace {
+		key := testenv.KeyLeakChecked(t)
+		return transferPlace{at("sysv", key), func(writers, readers int) { awaitMembers(t, key, writers, readers) }, func() { swept(t, key, "recv") }}
+	})
+}
+
+func TestSendersAndReceiversOverATopicSurviveKills(t *testing.T) {
+	sendersAndReceivers(t, func() transferPlace {
+		s := aTopic(t)
+		return transferPlace{s.addr, func(writers, readers int) { s.await(t, writers, readers) }, func() { s.sweep(t) }}
+	})
+}
+
+// transferPlace is where a file goes through, and is swept afterwards.
+type transferPlace struct {
+	addr  string
+	await func(writers, readers int)
+	swept func()
+}
+
+func sendersAndReceivers(t *testing.T, place func() transferPlace) {
+	t.Helper()
 	dir := t.TempDir()
 	content := make([]byte, 3<<20+12345)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(content)
@@ -168,12 +190,12 @@ func TestSendersAndReceiversSurviveKills(t *testing.T) {
 	}
 	sum := sha256.Sum256(content)
 	for killed, round := 0, 0; killed < kills(); round++ {
-		key := testenv.KeyLeakChecked(t)
-		addr := at("sysv", key)
+		at := place()
+		addr := at.addr
 		files := []string{filepath.Join(dir, fmt.Sprint(round, "a")), filepath.Join(dir, fmt.Sprint(round, "b"))}
 		receivers := []*background{start(t, nil, "recv", addr, files[0], "--size", "600K"), start(t, nil, "recv", addr, files[1])}
 		watcher := start(t, nil, "recv", addr) // to standard output: tells how far it is
-		awaitMembers(t, key, 0, 3)
+		at.await(0, 3)
 		sender := start(t, nil, "send", source, addr)
 		everybody := []*background{receivers[0], receivers[1], sender}
 		dead := map[*background]bool{}
@@ -209,7 +231,7 @@ func TestSendersAndReceiversSurviveKills(t *testing.T) {
 		if names, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(names) > 0 {
 			t.Errorf("left in the directory: %v, %v", names, err)
 		}
-		swept(t, key, "recv")
+		at.swept()
 		if t.Failed() {
 			return
 		}

@@ -116,7 +116,7 @@ func kindsNamed[C any](a *app, names []string, verb, lacks string) ([]kind.Capab
 			found = append(found, with[i])
 		case slices.ContainsFunc(a.kinds.Kinds(), func(k kind.Kind) bool { return k.Name() == name }):
 			return nil, kind.Lacking[C](a.kinds, name, name, verb, lacks)
-		case err == nil:
+		case err == nil && address.HasKind(name):
 			instead := "use shmkit stat"
 			if verb == "rm --all" {
 				instead = "leave out --all"

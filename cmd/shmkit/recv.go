@@ -25,29 +25,34 @@ func newRecvCommand(a *app) *cobra.Command {
 		Short:      "Receive a file that send moves through shared memory",
 		Long: `Recv takes the next file that a "shmkit send" of the same address sends, and
 compares its size and SHA-256 checksum with what the sender read. It waits for a
-sender. A transfer that is under way when it comes is passed over: it says so, and
-waits for the next. A sender that ends in the middle of the file is a failure.
+sender. A transfer that is under way when it comes is passed over: it says so,
+and waits for the next. A sender that ends in the middle of the file is a
+failure.
 
 FILE appears whole or not at all, also if recv is killed; what it replaces stays
 until then. If FILE is a directory, the file gets the name it had at the sender.
-Without FILE, or with -, the bytes go to standard output as they come, and into a
-named pipe or a device likewise: then only the exit code tells whether they were all
-and right. A named pipe is opened first, which waits for who reads it. --json needs
-FILE.
+Without FILE, or with -, the bytes go to standard output as they come, and into
+a named pipe or a device likewise: then only the exit code tells whether they
+were all and right. A named pipe is opened first, which waits for who reads it.
+--json needs FILE.
 
 ` + streamMemory("sender or receiver"),
-		Example: `  shmkit recv sysv:0x5eed image.iso
-  shmkit recv posix:/backup | tar x
+		Example: `  shmkit recv image image.iso
+  shmkit recv backup | tar x
+  shmkit recv sysv:0x5eed image.iso
   shmkit recv file:/dev/shm/image.stream image.iso
   shmkit recv memfd:812/5 image.iso`,
 		Args:              rangeArgs(1, 2),
 		ValidArgsFunction: completeEach(completeAll[kind.Streams](a), completeFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			addr, s, opts, err := a.streamArgs(args[0], "recv", &o, stream.Files)
-			if err != nil {
-				return swapped(err, args[len(args)-1], "ADDRESS comes before FILE")
-			}
 			name := append(args, "-")[1]
+			if err := misplaced(args[0], name, "ADDRESS comes before FILE"); err != nil {
+				return err
+			}
+			p, err := a.streamArgs(args[0], "recv", &o)
+			if err != nil {
+				return err
+			}
 			if asJSON && name == "-" {
 				return usagef("--json needs FILE: standard output is the content")
 			}
@@ -55,22 +60,22 @@ FILE.
 			if err != nil {
 				return err
 			}
-			r, err := s.OpenReader(cmd.Context(), addr, opts)
+			p.Once, p.Follow = true, true
+			p.Late = func() {
+				fmt.Fprintf(a.err, "%s: a transfer of %s is under way; waiting for the next\n", cmd.CommandPath(), oneLine(p.Address.String()))
+			}
+			r, err := p.reader(cmd.Context())
 			if err != nil {
 				return errors.Join(err, to.abort())
 			}
-			r.Once, r.Follow = true, true
-			r.Late = func() {
-				fmt.Fprintf(a.err, "%s: a transfer of %s is under way; waiting for the next\n", cmd.CommandPath(), oneLine(addr.String()))
-			}
-			received := receivedJSON{Address: addr.String()}
+			received := receivedJSON{Address: p.Address.String()}
 			if err := a.receiveFile(cmd.Context(), r, to, &received, asJSON); err != nil || !asJSON {
 				return err
 			}
 			return a.printJSON(received)
 		},
 	}
-	o.register(cmd)
+	o.register(a, cmd, stream.Files)
 	jsonFlag(cmd, &asJSON, "print one JSON object at the end, and no text")
 	return cmd
 }
@@ -86,7 +91,7 @@ type receivedJSON struct {
 	Seconds float64   `json:"seconds"`
 }
 
-func (a *app) receiveFile(ctx context.Context, r *stream.Reader, to target, received *receivedJSON, asJSON bool) error {
+func (a *app) receiveFile(ctx context.Context, r kind.StreamReader, to target, received *receivedJSON, asJSON bool) error {
 	file := &reception{target: to, newProgress: a.newProgress}
 	done, err := r.ReceiveFile(ctx, file, func(_ stream.FileInfo, n int64) { file.bar.set(n) })
 	file.bar.end()

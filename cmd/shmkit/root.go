@@ -34,8 +34,9 @@ func newRootCommand(a *app) *cobra.Command {
 		Short: "Shared memory and its relatives: make, show, use, remove",
 		Long: `Shmkit makes, shows, uses and removes shared memory and what belongs to it.
 
-What a command acts on is an address, KIND:REST:
+What a command acts on is an address, KIND:REST, or the name of a topic alone:
 
+  NAME, topic:NAME    topic: messages that are published and subscribed to
   sysv:0x5eed         System V shared memory segment by key, hex or decimal
   sysv:id=3           by identifier
   sysv:ftok=PATH:C    by the key that ftok(3) makes of a file and a character

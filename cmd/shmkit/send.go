@@ -23,17 +23,18 @@ func newSendCommand(a *app) *cobra.Command {
 		Use:   "send FILE ADDRESS [flags]",
 		Short: "Send a file through shared memory to recv",
 		Long: `Send moves a file (- is standard input) through shared memory to every "shmkit
-recv" of the same address that is there when it begins. It uses a bounded piece of
-memory whatever the size of the file. Of a file that grows it sends what there was
-when it was opened.
+recv" of the same address that is there when it begins. It uses a bounded piece
+of memory whatever the size of the file. Of a file that grows it sends what
+there was when it was opened.
 
 It waits for its first receiver (or --receivers of them) and ends when every
 receiver has the file or is gone. It fails if none got the whole file with the
 right SHA-256 checksum. Several senders take turns.
 
 ` + streamMemory("sender or receiver"),
-		Example: `  shmkit send image.iso sysv:0x5eed
-  tar c dir | shmkit send - posix:/backup
+		Example: `  shmkit send image.iso image
+  tar c dir | shmkit send - backup
+  shmkit send image.iso sysv:0x5eed
   shmkit send image.iso file:/dev/shm/image.stream --receivers 2
   shmkit send image.iso memfd:812/5`,
 		Args:              exactArgs(2),
@@ -42,22 +43,26 @@ right SHA-256 checksum. Several senders take turns.
 			if receivers < 1 || receivers > stream.MaxReaders {
 				return usagef("--receivers must be 1 to %d, not %d", stream.MaxReaders, receivers)
 			}
-			addr, s, opts, err := a.streamArgs(args[1], "send", &o, stream.Files)
-			if err != nil {
-				return swapped(err, args[0], "FILE comes before ADDRESS")
+			if err := misplaced(args[1], args[0], "FILE comes before ADDRESS"); err != nil {
+				return err
 			}
-			src, info, err := a.openSource(cmd.Context(), args[0], "shmkit send - "+addr.String())
+			p, err := a.streamArgs(args[1], "send", &o)
+			if err != nil {
+				return err
+			}
+			addr := p.Address.String()
+			src, info, err := a.openSource(cmd.Context(), args[0], "shmkit send - "+addr)
 			if err != nil {
 				return err
 			}
 			defer src.Close()
-			w, err := s.OpenWriter(cmd.Context(), addr, opts)
+			p.Receivers = receivers
+			w, err := p.writer(cmd.Context())
 			if err != nil {
 				return err
 			}
-			w.Receivers = receivers
-			err = a.awaitReaders(cmd.Context(), w, receivers, "receiver", "shmkit recv "+addr.String())
-			sent := sentJSON{Address: addr.String(), File: args[0]}
+			err = a.awaitReaders(cmd.Context(), w, receivers, "receiver", "shmkit recv "+addr)
+			sent := sentJSON{Address: addr, File: args[0]}
 			if err == nil {
 				err = a.sendFile(cmd.Context(), w, src, info, &sent, asJSON)
 			}
@@ -67,7 +72,7 @@ right SHA-256 checksum. Several senders take turns.
 			return a.printJSON(sent)
 		},
 	}
-	o.register(cmd)
+	o.register(a, cmd, stream.Files)
 	cmd.Flags().IntVar(&receivers, "receivers", 1, "wait for `N` receivers before beginning")
 	jsonFlag(cmd, &asJSON, "print one JSON object at the end, and no text")
 	return cmd
@@ -120,7 +125,7 @@ type readCloser struct {
 	io.Closer
 }
 
-func (a *app) sendFile(ctx context.Context, w *stream.Writer, src io.Reader, info stream.FileInfo, sent *sentJSON, asJSON bool) error {
+func (a *app) sendFile(ctx context.Context, w kind.StreamWriter, src io.Reader, info stream.FileInfo, sent *sentJSON, asJSON bool) error {
 	bar := a.newProgress("sending", info.Size)
 	begin := time.Now()
 	done, err := w.SendFile(ctx, src, info, bar.set)

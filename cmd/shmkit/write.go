@@ -22,14 +22,19 @@ func newWriteCommand(a *app) *cobra.Command {
 shared memory, from where every "shmkit read" of the same address takes them.
 
 It waits for its first reader (or --readers of them), and later for the slowest
-one that is alive. Any number of writers may write at once: their lines are never
-torn or mixed. A line has at most 1 MiB. It ends at the end of its input. Lines that
-no reader took and none was left for are counted and reported; what a reader that is
-there at the end does not take any more is not.
+one that is alive. Any number of writers may write at once: their lines are
+never torn or mixed. It ends at the end of its input. Lines that no reader took
+and none was left for are counted and reported; what a reader that is there at
+the end does not take any more is not.
+
+A line of a topic is a message, as programs publish and receive them (package
+topic), of at most --max-message bytes; elsewhere a line has at most 1 MiB. With
+--history readers that come later get the last lines of each writer.
 
 ` + streamMemory("writer or reader"),
-		Example: `  shmkit write sysv:0x5eed
-  tail -f app.log | shmkit write sysv:0x5eed --readers 0
+		Example: `  shmkit write log
+  tail -f app.log | shmkit write log --readers 0 --max-message 64K
+  shmkit write sysv:0x5eed
   shmkit write posix:/log
   shmkit write file:/run/log.stream
   shmkit write memfd:812/5`,
@@ -39,25 +44,25 @@ there at the end does not take any more is not.
 			if readers < 0 || readers > stream.MaxReaders {
 				return usagef("--readers must be 0 to %d, not %d", stream.MaxReaders, readers)
 			}
-			addr, s, opts, err := a.streamArgs(args[0], "write", &o, stream.Lines)
+			p, err := a.streamArgs(args[0], "write", &o)
 			if err != nil {
 				return err
 			}
 			if err := a.canRead(); err != nil {
 				return err
 			}
-			w, err := s.OpenWriter(cmd.Context(), addr, opts)
+			w, err := p.writer(cmd.Context())
 			if err != nil {
 				return err
 			}
-			done, err := a.writeLines(cmd.Context(), w, readers, "shmkit read "+addr.String())
+			done, err := a.writeLines(cmd.Context(), w, readers, "shmkit read "+p.Address.String())
 			if err = errors.Join(err, w.Close()); err != nil || !asJSON {
 				return err
 			}
-			return a.printJSON(writtenJSON{addr.String(), done.Lines, done.Bytes, done.Unread})
+			return a.printJSON(writtenJSON{p.Address.String(), done.Lines, done.Bytes, done.Unread})
 		},
 	}
-	o.register(cmd)
+	o.register(a, cmd, stream.Lines)
 	cmd.Flags().IntVar(&readers, "readers", 1, "wait for `N` readers before the first line; 0: for none")
 	jsonFlag(cmd, &asJSON, "print one JSON object at the end")
 	return cmd
@@ -71,7 +76,7 @@ type writtenJSON struct {
 	Unread  int64  `json:"unread_lines"` // those that may not have been read: no reader was left for them
 }
 
-func (a *app) writeLines(ctx context.Context, w *stream.Writer, readers int, peer string) (stream.LinesWritten, error) {
+func (a *app) writeLines(ctx context.Context, w kind.StreamWriter, readers int, peer string) (stream.LinesWritten, error) {
 	if err := a.awaitReaders(ctx, w, readers, "reader", peer); err != nil {
 		return stream.LinesWritten{}, err
 	}
@@ -84,7 +89,7 @@ func (a *app) writeLines(ctx context.Context, w *stream.Writer, readers int, pee
 
 // awaitReaders waits for n readers, and tells a person that it does: what they are
 // called, and the command that is one.
-func (a *app) awaitReaders(ctx context.Context, w *stream.Writer, n int, noun, peer string) error {
+func (a *app) awaitReaders(ctx context.Context, w kind.StreamWriter, n int, noun, peer string) error {
 	have, err := w.Readers()
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@
 //	struct:NAME           struct in shared memory, by name
 //	queue:NAME            work queue, by name
 //	topic:NAME            topic to publish to and subscribe to, by name
+//	NAME                  the same: what has no kind is a topic
 //
 // An Address says what was written and no more: whether such an object exists,
 // and what can be done with it, is package kind's to know.
@@ -25,6 +26,7 @@ package address
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -63,8 +65,11 @@ var kinds = []struct {
 	{"once", parseObjectName},
 	{"struct", parseObjectName},
 	{"queue", parseObjectName},
-	{"topic", parseObjectName},
+	{topicKind, parseObjectName},
 }
+
+// topicKind is the kind of what is written without one.
+const topicKind = "topic"
 
 // fileKind is the kind of what is written as the path of a file alone.
 const fileKind = "file"
@@ -102,9 +107,12 @@ func Parse(text string) (Address, error) {
 	switch {
 	case text == "":
 		return fail("it is empty")
+	case isPath(text):
+		return fail("it is a path: write file:" + text + ", or, if that is the name, topic:" + text)
+	case !found && isKey(text):
+		return fail("it has no kind: write sysv:" + text + ", or, if that is the name, topic:" + text)
 	case !found:
-		// Later a plain name will be one of shmkit's own objects.
-		return fail("it has no kind: write KIND:…, where KIND is " + known())
+		kind, rest = topicKind, text
 	}
 	for _, k := range kinds {
 		if k.name != kind {
@@ -117,6 +125,23 @@ func Parse(text string) (Address, error) {
 		return Address{kind, target}, nil
 	}
 	return fail(fmt.Sprintf("no kind is called %q; known are %s", kind, known()))
+}
+
+// HasKind reports whether a text begins with a kind.
+func HasKind(text string) bool {
+	kind, _, found := strings.Cut(text, ":")
+	return found && slices.Contains(Kinds(), kind)
+}
+
+// isPath reports whether a text is the path of a file to everybody.
+func isPath(text string) bool {
+	return strings.HasPrefix(text, "/") || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "../")
+}
+
+// isKey reports whether a text is a System V key to everybody.
+func isKey(text string) bool {
+	_, err := parseKey(text)
+	return err == nil
 }
 
 // ParseAs parses an address of one kind, which may be left out, but not where what is left

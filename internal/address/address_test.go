@@ -78,8 +78,12 @@ func TestParseAndPrint(t *testing.T) {
 func TestWrongAddressesSayWhy(t *testing.T) {
 	for text, why := range map[string]string{
 		"":                             "empty",
-		"0x5eed":                       "KIND is sysv, sem, msg, posix, file, memfd, lock",
-		"frames":                       "KIND is sysv, sem, msg, posix, file, memfd, lock",
+		"0x5eed":                       "it has no kind: write sysv:0x5eed, or, if that is the name, topic:0x5eed",
+		"-12":                          "write sysv:-12, or",
+		"/frames":                      "it is a path: write file:/frames, or, if that is the name, topic:/frames",
+		"./frames":                     "write file:./frames, or",
+		"../a:b":                       "write file:../a:b, or",
+		"frames\x00":                   "zero byte",
 		":0x5eed":                      `no kind is called ""; known are sysv, sem, msg, posix, file, memfd, lock`,
 		"shm:0x5eed":                   `no kind is called "shm"; known are sysv, sem, msg, posix, file, memfd, lock`,
 		"SYSV:1":                       `no kind is called "SYSV"`,
@@ -154,6 +158,20 @@ func TestWrongAddressesSayWhy(t *testing.T) {
 	}
 }
 
+func TestWhatHasNoKindIsATopic(t *testing.T) {
+	for _, text := range []string{"frames", "camera/front", "0x", "08", "12a", "topic", "…", "a b"} {
+		a, err := address.Parse(text)
+		if want := (address.Address{Kind: "topic", Target: address.ObjectName(text)}); err != nil || a != want || address.HasKind(text) {
+			t.Errorf("%q: %#v, %v", text, a, err)
+		}
+	}
+	for text, has := range map[string]bool{"topic:/a": true, "file:x": true, "topic:": true, "nosuch:x": false, ":x": false, "": false} {
+		if address.HasKind(text) != has {
+			t.Errorf("HasKind(%q) is %v", text, !has)
+		}
+	}
+}
+
 func TestNamesAreAsLongAsFileNames(t *testing.T) {
 	if _, err := address.Parse("posix:/" + strings.Repeat("x", 256)); err == nil || !strings.Contains(err.Error(), "at most 255 bytes") {
 		t.Errorf("256 bytes: %v", err)
@@ -190,7 +208,7 @@ func TestKindsAreACopy(t *testing.T) {
 func FuzzParsePrintParse(f *testing.F) {
 	for _, text := range []string{
 		"sysv:0x5eed", "sysv:-1", "sem:id=3", "msg:private", "sysv:ftok=a:b:c", "sysv:ftok=::::", "sysv:0", "x", ":", "sysv:ftok=\x00:\xff",
-		"posix:/frames", "posix:a/b", "posix:\x00", "file:/a:b", "file:\n", "memfd:812/5", "memfd:self/3", "memfd:0/0",
+		"posix:/frames", "posix:a/b", "posix:\x00", "file:/a:b", "file:\n", "memfd:812/5", "memfd:self/3", "memfd:0/0", "frames", "/frames", "topic:/frames",
 	} {
 		f.Add(text)
 	}

@@ -29,37 +29,47 @@ type LinesWritten struct {
 // While ctx is being cancelled, a Read of in may stay blocked behind.
 func (w *Writer) WriteLines(ctx context.Context, in io.Reader) (done LinesWritten, err error) {
 	var open openLines
-	defer func() {
-		n, serr := w.settleLast(&open)
-		done.Unread += n
-		if err == nil {
-			err = serr
+	var unread int64
+	longest := min(MaxLine, w.MaxPayload())
+	done, err = eachBatch(ctx, in, longest, func(b batch) (n int, err error) {
+		if n, err = w.writeBatch(ctx, b, &open); n > 0 && err == nil {
+			var none int64
+			none, err = w.settleIfNeeded(ctx, &open)
+			unread += none
 		}
-	}()
+		return n, err
+	})
+	if errors.Is(err, ErrTooLong) {
+		err = &Error{Address: w.address(), Err: ErrTooLong, Detail: fmt.Sprintf("line %d has more than %d bytes", done.Lines+1, longest)}
+	}
+	last, serr := w.settleLast(&open)
+	done.Unread = unread + last
+	if err == nil {
+		err = serr
+	}
+	return done, err
+}
+
+// eachBatch hands the lines of in to do, which returns how many it has dealt with, until in ends or
+// ctx does. ErrTooLong, as it is, is of the line behind those that are done.
+func eachBatch(ctx context.Context, in io.Reader, longest int, do func(batch) (int, error)) (done LinesWritten, err error) {
 	batches := make(chan batch)
 	stop := make(chan struct{})
 	defer close(stop)
-	go scan(in, min(MaxLine, w.MaxPayload()), batches, stop)
+	go scan(in, longest, batches, stop)
 	for {
 		select {
 		case <-ctx.Done():
 			return done, ctx.Err()
 		case b := <-batches:
-			n, err := w.writeBatch(ctx, b, &open)
+			n, err := do(b)
 			done.Lines += int64(n)
 			done.Bytes += b.size(n)
-			if n > 0 && err == nil {
-				var unread int64
-				unread, err = w.settleIfNeeded(ctx, &open)
-				done.Unread += unread
-			}
 			switch {
 			case err != nil:
 				return done, err
 			case errors.Is(b.err, io.EOF):
 				return done, nil
-			case errors.Is(b.err, ErrTooLong):
-				return done, &Error{Address: w.address(), Err: ErrTooLong, Detail: fmt.Sprintf("line %d has more than %d bytes", done.Lines+1, min(MaxLine, w.MaxPayload()))}
 			case b.err != nil:
 				return done, b.err
 			}

@@ -14,6 +14,26 @@ type Options struct {
 	Content  Content
 	Capacity int64       // bytes of the ring if the stream is made; 0 is DefaultCapacity
 	Mode     fs.FileMode // permission bits if it is made; 0 is 0600
+
+	// Receivers is how many SendFile waits for before it begins; 0: it does not wait.
+	Receivers int
+	// Reading is how to read.
+	Reading
+	// Topic is what a topic is made with.
+	Topic TopicOptions
+}
+
+// Reading is how a Reader reads.
+type Reading struct {
+	// Follow: no writers left is not the end. In ReceiveFile: not before a file has begun.
+	Follow bool
+	// Late, if not nil, is called by ReceiveFile when it finds that it came in the middle
+	// of a file, which it passes over.
+	Late func()
+	// Once: it takes one file. Close, which has to come soon after ReceiveFile, is what
+	// tells the sender that this receiver has it: the sender of another file does not
+	// count on it.
+	Once bool
 }
 
 func (o *Options) fill() error {

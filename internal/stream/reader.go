@@ -10,15 +10,7 @@ import (
 // Reader takes every record of a stream that is appended after it joined.
 type Reader struct {
 	*member
-	// Follow: no writers left is not the end. In ReceiveFile: not before a file has begun.
-	Follow bool
-	// Late, if not nil, is called by ReceiveFile when it finds that it came in the middle
-	// of a file, which it passes over.
-	Late func()
-	// Once: it takes one file. Close, which has to come soon after ReceiveFile, is what
-	// tells the sender that this receiver has it: the sender of another file does not
-	// count on it.
-	Once bool
+	Reading
 
 	index  int    // its slot
 	cursor uint64 // the record it is at
@@ -41,7 +33,7 @@ type Record struct {
 
 // OpenReader joins the stream at a site as a reader, making it if need be.
 func OpenReader(ctx context.Context, at Site, o Options) (*Reader, error) {
-	r := &Reader{}
+	r := &Reader{Reading: o.Reading}
 	m, err := join(ctx, at, o, func(m *member) (int, error) {
 		r.member = m
 		return r.index, r.prepare()

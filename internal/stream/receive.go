@@ -31,7 +31,7 @@ func (r *Reader) ReceiveFile(ctx context.Context, sink Sink, progress func(FileI
 	for {
 		rec, err := r.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			return t.done, r.incomplete(&t)
+			return t.done, t.incomplete(r.address())
 		}
 		if err != nil {
 			return t.done, err
@@ -42,7 +42,10 @@ func (r *Reader) ReceiveFile(ctx context.Context, sink Sink, progress func(FileI
 		switch {
 		case rec.Kind == FileBegin:
 			r.Follow = false // whoever sends it has to end it
-			if err := t.begin(r, rec, sink); err != nil {
+			if !t.begin(rec.Pos) {
+				return t.done, r.corrupt("beginning of a file at %d", rec.Pos)
+			}
+			if err := sink.Begin(t.done.Info); err != nil {
 				return t.done, err
 			}
 		case !t.begun: // joined in the middle of somebody else's file
@@ -58,7 +61,10 @@ func (r *Reader) ReceiveFile(ctx context.Context, sink Sink, progress func(FileI
 				progress(t.done.Info, t.done.Bytes)
 			}
 		case rec.Kind == FileEnd:
-			return t.done, t.end(r, rec)
+			if err := t.compare(r.address()); err != nil {
+				return t.done, err
+			}
+			return t.done, t.end(r)
 		default:
 			return t.done, r.corrupt("record of kind %d at %d", rec.Kind, rec.Pos)
 		}
@@ -75,12 +81,10 @@ type transfer struct {
 	done  Transferred
 }
 
-func (t *transfer) begin(r *Reader, rec Record, sink Sink) error {
-	*t = transfer{begun: true, start: rec.Pos, sum: sha256.New(), buf: t.buf}
-	if !t.done.Info.unmarshal(t.buf) {
-		return r.corrupt("beginning of a file at %d", rec.Pos)
-	}
-	return sink.Begin(t.done.Info)
+// begin begins anew with the file that the record at hand says, and reports whether that can be.
+func (t *transfer) begin(pos uint64) bool {
+	*t = transfer{begun: true, start: pos, sum: sha256.New(), buf: t.buf}
+	return t.done.Info.unmarshal(t.buf)
 }
 
 // copy takes a private copy of a record: what is summed is what sink got, whatever a
@@ -107,15 +111,20 @@ func (t *transfer) data(sink Sink) error {
 	return nil
 }
 
-func (t *transfer) end(r *Reader, rec Record) error {
+// compare compares what came with what the record at hand, the last one, says.
+func (t *transfer) compare(address string) error {
 	var e fileEnd
 	if !e.unmarshal(t.buf) {
-		return r.corrupt("end of a file at %d", rec.Pos)
+		return &Error{Address: address, Err: ErrCorrupt, Detail: fmt.Sprintf("end of a file after %d bytes", t.done.Bytes)}
 	}
 	t.sum.Sum(t.done.SHA256[:0])
 	if e.size != t.done.Bytes || e.sum != t.done.SHA256 {
-		return &Error{Address: r.address(), Err: ErrMismatch, Detail: fmt.Sprintf("sent %d bytes with SHA-256 %x, received %d with %x", e.size, e.sum, t.done.Bytes, t.done.SHA256)}
+		return &Error{Address: address, Err: ErrMismatch, Detail: fmt.Sprintf("sent %d bytes with SHA-256 %x, received %d with %x", e.size, e.sum, t.done.Bytes, t.done.SHA256)}
 	}
+	return nil
+}
+
+func (t *transfer) end(r *Reader) error {
 	return r.guarded(func() error {
 		t.acknowledge(r)
 		if r.Once { // leaving says it
@@ -140,7 +149,7 @@ func (t *transfer) acknowledge(r *Reader) {
 }
 
 // incomplete is the error for a stream that ended without a whole file.
-func (r *Reader) incomplete(t *transfer) error {
+func (t *transfer) incomplete(address string) error {
 	detail := "the sender ended without sending a file, or this receiver came in the middle of one"
 	if t.begun {
 		detail = fmt.Sprintf("the sender ended after %d bytes", t.done.Bytes)
@@ -148,5 +157,5 @@ func (r *Reader) incomplete(t *transfer) error {
 			detail += fmt.Sprintf(" of %d", t.done.Info.Size)
 		}
 	}
-	return &Error{Address: r.address(), Err: ErrIncomplete, Detail: detail}
+	return &Error{Address: address, Err: ErrIncomplete, Detail: detail}
 }

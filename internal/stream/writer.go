@@ -25,7 +25,7 @@ func OpenWriter(ctx context.Context, at Site, o Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{member: m}
+	w := &Writer{member: m, Receivers: o.Receivers}
 	err = m.guarded(func() error {
 		// A writer that is killed before this was none: it appended nothing.
 		m.h.joined.Add(1)

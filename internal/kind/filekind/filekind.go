@@ -20,6 +20,7 @@ import (
 
 // Files is the kind file: regular files.
 type Files struct {
+	kind.OwnNothing
 	// Proc is where processes are; "" is /proc.
 	Proc string
 }

@@ -5,25 +5,26 @@ import (
 	"path/filepath"
 
 	"github.com/shmkit/shmkit/internal/address"
+	"github.com/shmkit/shmkit/internal/kind"
 	"github.com/shmkit/shmkit/internal/stream"
 )
 
 // OpenWriter implements kind.Streams.
-func (Files) OpenWriter(ctx context.Context, a address.Address, o stream.Options) (*stream.Writer, error) {
+func (Files) OpenWriter(ctx context.Context, a address.Address, o stream.Options, _ kind.Options) (kind.StreamWriter, error) {
 	at, err := site(a)
 	if err != nil {
 		return nil, err
 	}
-	return stream.OpenWriter(ctx, at, o)
+	return kind.Site{Site: at}.OpenWriter(ctx, o)
 }
 
 // OpenReader implements kind.Streams.
-func (Files) OpenReader(ctx context.Context, a address.Address, o stream.Options) (*stream.Reader, error) {
+func (Files) OpenReader(ctx context.Context, a address.Address, o stream.Options, _ kind.Options) (kind.StreamReader, error) {
 	at, err := site(a)
 	if err != nil {
 		return nil, err
 	}
-	return stream.OpenReader(ctx, at, o)
+	return kind.Site{Site: at}.OpenReader(ctx, o)
 }
 
 // site is where a stream is. A file that is there and is none is left alone, zeros or

@@ -22,7 +22,7 @@ import (
 )
 
 // Descriptors is the kind memfd: sealed memory.
-type Descriptors struct{}
+type Descriptors struct{ kind.OwnNothing }
 
 // What memory without a name can do.
 var (
@@ -181,17 +181,17 @@ func (Descriptors) Scan(ctx context.Context, a address.Address, o *filemap.ScanO
 }
 
 // OpenWriter implements kind.Streams.
-func (Descriptors) OpenWriter(ctx context.Context, a address.Address, o stream.Options) (*stream.Writer, error) {
+func (Descriptors) OpenWriter(ctx context.Context, a address.Address, o stream.Options, _ kind.Options) (kind.StreamWriter, error) {
 	if _, err := stat(a); err != nil {
 		return nil, err
 	}
-	return stream.OpenWriter(ctx, stream.Descriptor(link(a), a.String()), o)
+	return kind.Site{Site: stream.Descriptor(link(a), a.String())}.OpenWriter(ctx, o)
 }
 
 // OpenReader implements kind.Streams.
-func (Descriptors) OpenReader(ctx context.Context, a address.Address, o stream.Options) (*stream.Reader, error) {
+func (Descriptors) OpenReader(ctx context.Context, a address.Address, o stream.Options, _ kind.Options) (kind.StreamReader, error) {
 	if _, err := stat(a); err != nil {
 		return nil, err
 	}
-	return stream.OpenReader(ctx, stream.Descriptor(link(a), a.String()), o)
+	return kind.Site{Site: stream.Descriptor(link(a), a.String())}.OpenReader(ctx, o)
 }

@@ -22,7 +22,7 @@ import (
 )
 
 // Objects is the kind posix: POSIX shared memory objects.
-type Objects struct{}
+type Objects struct{ kind.OwnNothing }
 
 // What objects can do.
 var (

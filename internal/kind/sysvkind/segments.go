@@ -12,7 +12,7 @@ import (
 )
 
 // Segments is the kind sysv: shared memory segments.
-type Segments struct{}
+type Segments struct{ kind.OwnNothing }
 
 // What segments can do.
 var (

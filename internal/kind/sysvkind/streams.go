@@ -12,21 +12,21 @@ import (
 var _ kind.Streams = Segments{}
 
 // OpenWriter implements kind.Streams.
-func (Segments) OpenWriter(ctx context.Context, a address.Address, o stream.Options) (*stream.Writer, error) {
+func (Segments) OpenWriter(ctx context.Context, a address.Address, o stream.Options, _ kind.Options) (kind.StreamWriter, error) {
 	key, err := streamKey(a)
 	if err != nil {
 		return nil, err
 	}
-	return stream.OpenWriter(ctx, stream.SysV(key), o)
+	return kind.Site{Site: stream.SysV(key)}.OpenWriter(ctx, o)
 }
 
 // OpenReader implements kind.Streams.
-func (Segments) OpenReader(ctx context.Context, a address.Address, o stream.Options) (*stream.Reader, error) {
+func (Segments) OpenReader(ctx context.Context, a address.Address, o stream.Options, _ kind.Options) (kind.StreamReader, error) {
 	key, err := streamKey(a)
 	if err != nil {
 		return nil, err
 	}
-	return stream.OpenReader(ctx, stream.SysV(key), o)
+	return kind.Site{Site: stream.SysV(key)}.OpenReader(ctx, o)
 }
 
 // streamKey returns the key that segment and semaphores of a stream share. A

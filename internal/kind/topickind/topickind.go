@@ -28,6 +28,7 @@ var (
 	_ kind.Disposable = Topics{}
 	_ kind.Completer  = Topics{}
 	_ kind.Topics     = Topics{}
+	_ kind.Streams    = Topics{}
 )
 
 // Create implements kind.Creator. What the command makes stays until it is removed: the
