@@ -2,6 +2,7 @@ package topic_test
 
 import (
 	"strconv"
+	"syscall"
 	"testing"
 
 	"github.com/shmkit/shmkit/shmtest"
@@ -180,8 +181,10 @@ func (g *stage[T, M]) publishesToSleepers() {
 func (g *stage[T, M]) takesOver() {
 	g.open(5)
 	finish := g.followers()
-	doomed := shmtest.Start(g.t, "dier "+g.form, g.dir, "batch:behind", "8")
-	<-doomed.Exited()
+	doomed := shmtest.Start(g.t, "dier "+g.form, g.dir, "8")
+	if sig := doomed.ExitSignal(); sig != syscall.SIGKILL {
+		g.t.Fatalf("%v\n%s", doomed.Wait(), doomed.Stderr())
+	}
 	p := g.victim("publisher", "2", "12")
 	g.succeed(said(p))
 	finish()

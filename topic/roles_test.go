@@ -3,7 +3,6 @@ package topic_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"syscall"
@@ -125,11 +124,11 @@ func idle[T any, M message[T]](t *topic.Topic[T], args []string) error {
 	return errors.New("left")
 }
 
-// die publishes until it comes to a point for the n-th time.
+// die publishes until it is in the middle of a batch for the n-th time.
 func die[T any, M message[T]](t *topic.Topic[T], args []string) error {
-	left := numbers(args[1:])[0]
+	left := numbers(args)[0]
 	topic.SetPoint(func(name string) {
-		if name != args[0] {
+		if !midBatch(name) {
 			return
 		}
 		if left--; left == 0 {
@@ -141,7 +140,7 @@ func die[T any, M message[T]](t *topic.Topic[T], args []string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(publish[T, M](p, 1, 100, nil), fmt.Errorf("never came to %s", args[0]))
+	return errors.Join(publish[T, M](p, 1, 100, nil), errors.New("was never in the middle of a batch"))
 }
 
 // reclaim publishes so few messages that nobody is waited for; when it reclaims for the first time a

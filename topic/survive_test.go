@@ -92,7 +92,7 @@ func publishAndDie[T any, M message[T]](t *topic.Topic[T], args []string) error 
 		}
 	}
 	topic.SetPoint(func(name string) {
-		if strings.HasPrefix(name, "batch:") {
+		if midBatch(name) {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}

@@ -230,3 +230,6 @@ func follow[T any, M message[T]](s *topic.Subscriber[T], k *course, reliable boo
 	}
 	return nil
 }
+
+// midBatch reports whether a point is behind the writing of a message of a batch that is not the first.
+func midBatch(point string) bool { return point == "batch:behind" || point == "batch:put" }

@@ -3,6 +3,7 @@ package topic_test
 import (
 	"encoding/binary"
 	"errors"
+	"syscall"
 	"testing"
 
 	"github.com/shmkit/shmkit/shmtest"
@@ -173,7 +174,9 @@ func wrapDeaths[T any, M message[T]](form string) func(t *testing.T) {
 				d.Expect("ready")
 				d.Kill()
 				e := shmtest.Start(t, "batch dier "+form, w.dir)
-				<-e.Exited()
+				if sig := e.ExitSignal(); sig != syscall.SIGKILL {
+					t.Fatalf("%v\n%s", e.Wait(), e.Stderr())
+				}
 				p := w.publisher()
 				for n := int64(1); n <= 40; n++ {
 					var m T
