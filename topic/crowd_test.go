@@ -167,6 +167,9 @@ func closing[T any, M message[T]](t *testing.T) {
 	staying := begin(func() error { _, err := stays.Read(limited(t), new(T)); return err })
 	asleep(t, w.dir, 11, nil)
 	must(t, s.Close())
+	if n := sleepers(t, w.dir); n > 1 { // at once
+		t.Errorf("%d sleep on", n)
+	}
 	for i, c := range waiting {
 		if err := <-c; !errors.Is(err, topic.ErrClosed) {
 			t.Errorf("who waited, %d: %v", i, err)
@@ -189,6 +192,9 @@ func closing[T any, M message[T]](t *testing.T) {
 	}
 	asleep(t, w.dir, 9, nil)
 	must(t, p.Close())
+	if n := sleepers(t, w.dir); n > 0 {
+		t.Errorf("%d sleep on", n)
+	}
 	for i, c := range waiting {
 		if err := <-c; !errors.Is(err, topic.ErrClosed) {
 			t.Errorf("who waited for room, %d: %v", i, err)

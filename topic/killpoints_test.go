@@ -32,6 +32,7 @@ func playsOf[T any, M message[T]](form string) (plays []shmtest.Play) {
 		"makes room for who sleeps":    (*stage[T, M]).makesRoom,
 		"takes the seat of the dead":   (*stage[T, M]).takesTheSeat,
 		"is overtaken":                 (*stage[T, M]).isOvertaken,
+		"is the first and the last":    (*stage[T, M]).isFirstAndLast,
 	} {
 		plays = append(plays, shmtest.Play{Name: name + " in " + form, Act: func(t *testing.T, v *shmtest.Victim) {
 			act(&stage[T, M]{t: t, v: v, form: form})
@@ -302,4 +303,16 @@ func (g *stage[T, M]) isOvertaken() {
 	<-v.Exited()
 	must(g.t, p.Close())
 	g.whole()
+}
+
+// isFirstAndLast is a victim that makes the topic, and nobody else has it.
+func (g *stage[T, M]) isFirstAndLast() {
+	dir := shmtest.Dir(g.t)
+	<-g.v.Start("founder of "+g.form, dir).Exited()
+	g.world = newWorld[T, M](g.t, topic.Options{Dir: dir, Publishers: 1, Subscribers: 2}) // at once
+	stat, err := g.topic.Stat()
+	must(g.t, err)
+	if len(stat.Lanes) > 0 || len(stat.Seats) > 0 || stat.MaxPublishers != 1 {
+		g.t.Errorf("it is not a new one: %+v", stat)
+	}
 }

@@ -182,7 +182,7 @@ func workReceiving[T any, M message[T]](t *topic.Topic[T], args []string, o *top
 func randomKills() int {
 	switch {
 	case shmtest.Soaking():
-		return 5_000
+		return 2_000
 	case testing.Short():
 		return 30
 	}

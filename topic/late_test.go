@@ -115,3 +115,51 @@ func overwritten[T any, M message[T]](t *testing.T) {
 		}
 	}
 }
+
+// Somebody who was overtaken goes no further than the last message that is there: what stands behind it
+// is of a batch that may never be published.
+func TestNothingOfABatchIsReadBeforeItsFirstMessage(t *testing.T) {
+	both(t, beforeTheFirst[note, *note], beforeTheFirst[frame, *frame])
+}
+
+func beforeTheFirst[T any, M message[T]](t *testing.T) {
+	w := newWorld[T, M](t, topic.Options{Depth: 8, Publishers: 1})
+	p := w.publisher()
+	s := w.subscriber(topic.SubscriberOptions{BestEffort: true})
+	w.send(p, 1, 9)
+	batch := make([]T, 8)
+	for i := range batch {
+		M(&batch[i]).set(10 + int64(i))
+	}
+	times := 0
+	setPoint(t, func(name string) {
+		if name == "batch:behind" {
+			times++
+			w.nothingButOld(s, 9)
+		}
+	})
+	n, err := p.TrySendBatch(batch)
+	must(t, err)
+	if n != 8 || times != 7 {
+		t.Errorf("%d sent, %d times looked", n, times)
+	}
+	if w.read(s, 10, 17); s.Missed() > 9 {
+		t.Errorf("missed %d", s.Missed())
+	}
+}
+
+// nothingButOld reads all there is, which is not beyond a number.
+func (w *world[T, M]) nothingButOld(s *topic.Subscriber[T], last int64) {
+	w.t.Helper()
+	for {
+		var m T
+		_, err := s.TryRead(&m)
+		if err == topic.ErrEmpty {
+			return
+		}
+		must(w.t, err)
+		if n := M(&m).get(); n < 1 || n > last {
+			w.t.Fatalf("read %d", n)
+		}
+	}
+}

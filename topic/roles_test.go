@@ -21,7 +21,7 @@ func rolesOf[T any, M message[T]](form string) map[string]shmtest.Role {
 	return map[string]shmtest.Role{
 		"publisher " + form: inTopic(publishRole[T, M]), "subscriber " + form: inTopic(subscribeRole[T, M]),
 		"idler " + form: inTopic(idle[T, M]), "dier " + form: inTopic(die[T, M]), "reclaimer " + form: inTopic(reclaim[T, M]),
-		"opener " + form: open[T],
+		"founder of " + form: foundOnce[T, M],
 	}
 }
 
@@ -144,11 +144,25 @@ func reclaim[T any, M message[T]](t *topic.Topic[T], args []string) error {
 	return errors.Join(s.Close(), p.Close())
 }
 
-// open only opens.
-func open[T any](args []string) error {
-	t, err := topic.OpenOrCreate[T]("news", &topic.Options{Dir: args[0]})
+// foundOnce makes the topic, publishes and receives, and is the last to have it.
+func foundOnce[T any, M message[T]](args []string) error {
+	t, err := topic.Create[T]("news", &topic.Options{Dir: args[0], Depth: 4, Publishers: 2})
 	if err != nil {
 		return err
 	}
-	return t.Close()
+	s, err := t.Subscriber(nil)
+	if err != nil {
+		return err
+	}
+	p, err := t.Publisher()
+	if err != nil {
+		return err
+	}
+	if err := publish[T, M](p, 1, 3, nil); err != nil {
+		return err
+	}
+	if err := follow[T, M](s, &course{}, true, 3); err != nil {
+		return err
+	}
+	return errors.Join(p.Close(), s.Close(), t.Close())
 }

@@ -230,9 +230,3 @@ func follow[T any, M message[T]](s *topic.Subscriber[T], k *course, reliable boo
 	}
 	return nil
 }
-
-// asleepOrDone waits until somebody sleeps, or has what it waited for.
-func asleepOrDone(t testing.TB, dir string, done <-chan error) {
-	t.Helper()
-	shmtest.Eventually(t, "somebody sleeps, or has it", func() bool { return len(done) > 0 || sleepers(t, dir) > 0 })
-}
