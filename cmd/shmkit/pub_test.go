@@ -318,6 +318,36 @@ func TestTopicCommandsEndWhenTheyAreInterrupted(t *testing.T) {
 	}
 }
 
+// --publish-mode says who may subscribe and who may publish, and of what may not be read the rest is told.
+func TestOthersDoWithATopicWhatItsModesAllow(t *testing.T) {
+	newTopicDir(t)
+	if err := os.Chmod(os.Getenv("SHMKIT_DIR"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"create topic:news --mode 0666 --publish-mode 0644 --history 1", "create topic:secret --mode 0644 --publish-mode 0600"} {
+		if r := runKinds(t, strings.Fields(line)...); r.code != 0 {
+			t.Fatal(r.err)
+		}
+	}
+	if r := published(t, 1); r.code != 0 {
+		t.Error(r.err)
+	}
+	if r := asNobody(t, "echo", "news", "--count", "1"); r.code != 0 || r.out != "1\n" {
+		t.Errorf("echo: %+v", r)
+	}
+	refused(t, asNobody(t, "pub", "news"), exitFailed, "permission denied: only who may write ", " may publish")
+	refused(t, asNobody(t, "echo", "secret"), exitFailed, "permission denied")
+	r := asNobody(t, "stat", "topic:secret")
+	for _, text := range []string{"  living subscribers  0\n", "  depth               256\n", "  sent                unknown: ", "only who may read "} {
+		if r.code != 0 || !strings.Contains(r.out, text) {
+			t.Errorf("stat does not say %q: %+v", text, r)
+		}
+	}
+	if r := asNobody(t, "stat", "--json", "topic:secret"); r.code != 0 || !strings.Contains(r.out, `"publishers": null`) {
+		t.Errorf("stat --json: %+v", r)
+	}
+}
+
 // --rate is a bound: so many messages take so long at least.
 func TestPubKeepsToItsRate(t *testing.T) {
 	newTopicDir(t)
