@@ -17,7 +17,7 @@ func newCreateCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "create ADDRESS [flags]",
 		SuggestFor: []string{"make", "new", "ipcmk"},
-		Short:      "Make a piece of memory, semaphore set, queue or lock",
+		Short:      "Make a piece of memory, semaphore set, topic, queue or lock",
 		Long: `Create makes the object that ADDRESS names and prints its address, with identifier
 and key where it has them, and whether it was created or existed.
 

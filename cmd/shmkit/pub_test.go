@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -193,8 +192,15 @@ func TestEchoSaysWhatItMissed(t *testing.T) {
 	slow.signal(syscall.SIGINT)
 	slow.wait()
 	got := strings.Count(slow.out.String(), "\n")
-	missed, err := strconv.Atoi(strings.Fields(strings.TrimPrefix(slow.errs.String(), "shmkit echo: missed "))[0])
-	if err != nil || missed == 0 || got+missed != 100 {
+	missed := 0
+	for line := range strings.Lines(slow.errs.String()) {
+		var n int
+		if _, err := fmt.Sscanf(line, "shmkit echo: missed %d message", &n); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+		missed += n
+	}
+	if missed == 0 || got+missed != 100 {
 		t.Errorf("%d lines and %q", got, slow.errs.String())
 	}
 }
@@ -300,6 +306,7 @@ func TestTopicCommandsEndWhenTheyAreInterrupted(t *testing.T) {
 	defer w.Close()
 	programs := []*background{start(t, nil, "echo", "news"), start(t, r, "pub", "news"), start(t, nil, "hz", "none"), start(t, nil, "echo", "none", "--existing")}
 	awaitTopic(t, "news", "they have joined", func(v topic.Overview) bool { return v.Subscribers == 1 && v.Publishers == 1 })
+	refused(t, runKinds(t, "rm", "topic:news"), exitFailed, "topic:news", "living members")
 	for _, b := range programs {
 		b.signal(syscall.SIGTERM)
 		if code := b.wait(); code != -1 {
@@ -308,6 +315,36 @@ func TestTopicCommandsEndWhenTheyAreInterrupted(t *testing.T) {
 	}
 	if names, err := topic.Names(""); err != nil || len(names) > 0 {
 		t.Errorf("left: %v, %v", names, err)
+	}
+}
+
+// --publish-mode says who may subscribe and who may publish, and of what may not be read the rest is told.
+func TestOthersDoWithATopicWhatItsModesAllow(t *testing.T) {
+	newTopicDir(t)
+	if err := os.Chmod(os.Getenv("SHMKIT_DIR"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"create topic:news --mode 0666 --publish-mode 0644 --history 1", "create topic:secret --mode 0644 --publish-mode 0600"} {
+		if r := runKinds(t, strings.Fields(line)...); r.code != 0 {
+			t.Fatal(r.err)
+		}
+	}
+	if r := published(t, 1); r.code != 0 {
+		t.Error(r.err)
+	}
+	if r := asNobody(t, "echo", "news", "--count", "1"); r.code != 0 || r.out != "1\n" {
+		t.Errorf("echo: %+v", r)
+	}
+	refused(t, asNobody(t, "pub", "news"), exitFailed, "permission denied: only who may write ", " may publish")
+	refused(t, asNobody(t, "echo", "secret"), exitFailed, "permission denied")
+	r := asNobody(t, "stat", "topic:secret")
+	for _, text := range []string{"  living subscribers  0\n", "  depth               256\n", "  sent                unknown: ", "only who may read "} {
+		if r.code != 0 || !strings.Contains(r.out, text) {
+			t.Errorf("stat does not say %q: %+v", text, r)
+		}
+	}
+	if r := asNobody(t, "stat", "--json", "topic:secret"); r.code != 0 || !strings.Contains(r.out, `"publishers": null`) {
+		t.Errorf("stat --json: %+v", r)
 	}
 }
 
