@@ -157,9 +157,9 @@ func (w *world[T, M]) nothingButOld(s *topic.Subscriber[T], last int64) {
 		if err == topic.ErrEmpty {
 			return
 		}
-		must(w.t, err)
-		if n := M(&m).get(); n < 1 || n > last {
-			w.t.Fatalf("read %d", n)
+		if n := M(&m).get(); err != nil || n < 1 || n > last {
+			w.t.Errorf("read %d, %v", n, err) // and not Fatal: the publisher is in the middle of it
+			return
 		}
 	}
 }
