@@ -26,7 +26,7 @@ func OpenOrCreateBytes(name string, o *Options) (*Bytes, error) {
 }
 
 func openBytes(name string, get getter, o *Options) (*Bytes, error) {
-	n, err := open(name, reflect.TypeFor[[]byte](), 0, get, o)
+	n, err := open(name, kind{t: reflect.TypeFor[[]byte]()}, get, o)
 	if err != nil {
 		return nil, err
 	}
@@ -91,12 +91,18 @@ func (p *BytesPublisher) TrySend(message []byte) error {
 // SendBatch publishes copies of messages, as Publisher.SendBatch does. ErrTooLarge: one of them is
 // longer than the topic was made for, and none is published.
 func (p *BytesPublisher) SendBatch(ctx context.Context, messages [][]byte) (sent int, err error) {
+	if len(messages) == 0 {
+		return 0, nil
+	}
 	return p.l.sendBatch(ctx, batch{each: messages}, true)
 }
 
 // TrySendBatch is SendBatch that does not wait: it publishes as many as there is room for, ErrFull if
 // there is none.
 func (p *BytesPublisher) TrySendBatch(messages [][]byte) (sent int, err error) {
+	if len(messages) == 0 {
+		return 0, nil
+	}
 	return p.l.sendBatch(context.Background(), batch{each: messages}, false)
 }
 

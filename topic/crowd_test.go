@@ -239,7 +239,7 @@ func cancelled[T any, M message[T]](t *testing.T) {
 				return len(ch.C) == int(min(3, published-min(taken, published)))
 			})
 			cancel()
-			shmtest.Eventually(t, "nothing is held", func() bool { return !errors.Is(s.Close(), topic.ErrHeld) })
+			must(t, s.Close())
 			if n := s.Hazards(); n != 0 {
 				t.Errorf("%d of %d taken: %d hazards are left", taken, published, n)
 			}
@@ -295,4 +295,47 @@ func messagesHolds[T any, M message[T]](t *testing.T) {
 		t.Errorf("%d messages, %d ends, %d hazards", n, ends, s.Hazards())
 	}
 	w.receive(s, 6, 6)
+}
+
+// A channel with room for more messages than may be held waits for those who have them, and goes on.
+func TestAChannelWaitsForWhatIsHeld(t *testing.T) {
+	both(t, slowChannel[note, *note], slowChannel[frame, *frame])
+}
+
+func slowChannel[T any, M message[T]](t *testing.T) {
+	const all = 24
+	w := newWorld[T, M](t, topic.Options{Depth: 32, Held: 2})
+	p, s := w.publisher(), w.subscriber(topic.SubscriberOptions{})
+	c, cancel := context.WithCancel(limited(t))
+	defer cancel()
+	w.send(p, 1, all)
+	// Two of them hold up each other as well.
+	a, b := s.Channel(c, 8), s.Channel(c, 0)
+	seen := map[int64]bool{}
+	for len(seen) < all {
+		var m topic.Message[T]
+		var ok bool
+		select {
+		case m, ok = <-a.C:
+		case m, ok = <-b.C:
+		}
+		if !ok {
+			t.Fatalf("after %d: %v, %v", len(seen), a.Err(), b.Err())
+		}
+		shmtest.Eventually(t, "both views are held", func() bool {
+			return len(seen) >= all-2 || s.Views() == 2 && s.Full() > 0
+		})
+		seen[M(m.Data()).get()] = true
+		must(t, m.Release())
+	}
+	// Who waits for a view to be released goes away with its context.
+	w.send(p, 1, 8)
+	shmtest.Eventually(t, "both views are held", func() bool { return s.Views() == 2 && s.Full() > 0 })
+	cancel()
+	must(t, s.Close())
+	for _, ch := range []*topic.Channel[topic.Message[T]]{a, b} {
+		if _, more := <-ch.C; more || !errors.Is(ch.Err(), context.Canceled) {
+			t.Errorf("%t, %v", more, ch.Err())
+		}
+	}
 }

@@ -49,7 +49,7 @@
 // Receive gives a view, which is held until Release: Message.Data points to shared memory, or to a
 // private copy of a message that stands in a slot. A subscriber can hold Options.Held views, and
 // release them in any order, in any goroutine; then Receive says ErrTooMany until one is
-// released. Read copies the message instead, and holds nothing.
+// released; a channel waits for that. Read copies the message instead, and holds nothing.
 //
 // Publisher, Subscriber and what they return can be used by any number of goroutines. Two that
 // receive from one subscriber share its messages between them.

@@ -91,3 +91,16 @@ func (n *node) SeatAt(seat int) int { return n.seatsAt() + seat*n.seatSize() }
 
 // Paths returns both files.
 func (n *node) Paths() (body, messages string) { return n.o.Path(), n.o.AnnexPath() }
+
+// Views returns how many views are held.
+func (s *subscriber) Views() (n int) {
+	for i := range s.s.views {
+		if s.s.views[i].Load() != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Full returns how many channels wait for a view to be released.
+func (s *subscriber) Full() int { return int(s.s.channels.full.Load()) }

@@ -133,7 +133,7 @@ func beforeTheFirst[T any, M message[T]](t *testing.T) {
 	}
 	times := 0
 	setPoint(t, func(name string) {
-		if name == "batch:behind" {
+		if name == "batch:behind" || name == "batch:put" {
 			times++
 			w.nothingButOld(s, 9)
 		}

@@ -13,10 +13,16 @@ import (
 	"github.com/shmkit/shmkit/internal/race"
 )
 
-// config returns what a new topic is made of. room is 0 for messages of bytes; t is nil for whatever
-// a topic has that exists.
-func (o *Options) config(t reflect.Type, room uint64) (object.Config, error) {
-	w, err := o.words(room)
+// A kind is what is known of a topic's messages.
+type kind struct {
+	t     reflect.Type                // nil for whatever a topic has that exists
+	room  uint64                      // for one; 0 for messages of bytes
+	check func(*shmkit.Mapping) error // reports why there can be none in shared memory; nil if there can
+}
+
+// config returns what a new topic is made of.
+func (o *Options) config(k kind) (object.Config, error) {
+	w, err := o.words(k.room)
 	if err != nil {
 		return object.Config{}, err
 	}
@@ -27,11 +33,14 @@ func (o *Options) config(t reflect.Type, room uint64) (object.Config, error) {
 	c := object.Config{Kind: object.Topic, Members: g.lanes + g.seats + spareMembers, Stride: object.RecordHeader, Words: w,
 		Persistent: o.Persistent, Mode: o.mode(), AnyOwner: o.AnyOwner, BodySize: int64(g.bodySize()), AnySize: true,
 		Annex: int64(g.messagesFile()), AnnexMode: o.publishMode()}
-	if t != nil {
-		c.Type, c.Fingerprint = t.String(), object.Fingerprint(t)
+	if k.t != nil {
+		c.Type, c.Fingerprint = k.t.String(), object.Fingerprint(k.t)
 	}
 	c.Init = func(obj *object.Object) error {
-		_, b, err := obj.Annex(true)
+		mapping, b, err := obj.Annex(true)
+		if err == nil && k.check != nil { // before it has a name
+			err = k.check(mapping)
+		}
 		if err != nil {
 			return err
 		}
@@ -69,14 +78,14 @@ type node struct {
 var nodes sync.Map // of *node
 
 // open opens a topic, or makes it.
-func open(name string, t reflect.Type, room uint64, get getter, o *Options) (*node, error) {
+func open(name string, k kind, get getter, o *Options) (*node, error) {
 	if o == nil {
 		o = &Options{}
 	}
 	fail := func(err error) (*node, error) {
 		return nil, fmt.Errorf("open topic:%s: %w", name, err)
 	}
-	config, err := o.config(t, room)
+	config, err := o.config(k)
 	if err != nil {
 		return fail(err)
 	}
@@ -85,8 +94,14 @@ func open(name string, t reflect.Type, room uint64, get getter, o *Options) (*no
 		return nil, err
 	}
 	g, err := geometryIn(obj.Words(), int64(len(obj.Body())), obj.AnnexSize())
-	if err == nil && room != 0 && uint64(g.room) != room {
-		err = fmt.Errorf("%w: messages of %d bytes, not %d", ErrCorrupt, g.room, room)
+	if err == nil && k.room != 0 && uint64(g.room) != k.room {
+		err = fmt.Errorf("%w: messages of %d bytes, not %d", ErrCorrupt, g.room, k.room)
+	}
+	if err == nil && k.check != nil { // whoever made it may not have
+		var m *shmkit.Mapping
+		if m, _, err = obj.Annex(false); err == nil {
+			err = k.check(m)
+		}
 	}
 	if err != nil {
 		return fail(errors.Join(err, obj.Close()))
@@ -101,11 +116,7 @@ func open(name string, t reflect.Type, room uint64, get getter, o *Options) (*no
 }
 
 // checkType reports why there can be no T in shared memory.
-func checkType[T any](n *node) error {
-	m, _, err := n.o.Annex(false)
-	if err != nil {
-		return err
-	}
+func checkType[T any](m *shmkit.Mapping) error {
 	v, err := shmkit.View[T](m, 0)
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ const BytesType = "[]uint8"
 // messages of programs they know nothing of. Type says what the messages are. There is no such way to publish: who
 // publishes has to know the type. Options.Topic counts for the directory, and for who is trusted.
 func NewRawSubscriber(name string, o *SubscriberOptions) (*BytesSubscriber, error) {
-	n, err := open(name, nil, 0, object.Open, o.topic())
+	n, err := open(name, kind{}, object.Open, o.topic())
 	if err != nil {
 		return nil, err
 	}

@@ -353,14 +353,24 @@ func (s *seat) viewFrom(m *view, whole bool, lane int, v uint64, b []byte) error
 // it, in any order. ErrNotHeld: it was released already.
 func (m *view) Release() error {
 	s := m.s
-	if s == nil || m.serial == 0 || !s.views[m.index].CompareAndSwap(m.serial, releasing) {
+	if s == nil {
 		return &Error{Op: "release", Topic: "topic", Err: ErrNotHeld}
+	}
+	last := uint64(0)
+	if !s.n.inline {
+		last = releasing
+	}
+	if m.serial == 0 || !s.views[m.index].CompareAndSwap(m.serial, last) {
+		return s.n.fail("release", ErrNotHeld)
 	}
 	if !s.n.inline {
 		_ = shmkit.Guard(func() { words.Release64(&s.hazards[m.index], 0) }) // if the memory is gone, so is the hazard
 		point("release:freed")
+		s.views[m.index].Store(0) // and what follows is read after it
 	}
-	words.Release64(&s.views[m.index], 0)
+	if s.channels.full.Load() > 0 {
+		s.channels.release()
+	}
 	return nil
 }
 

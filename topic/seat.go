@@ -42,6 +42,8 @@ type seat struct {
 	views  []words64
 	copies []byte // what they show, if messages stand in their slots
 
+	channels channels
+
 	spin futex.Spinner
 	watched
 }
@@ -233,6 +235,7 @@ func (s *seat) mode() uint32 {
 
 // close ends it, unless views are held. Who waits in it is sent away.
 func (s *seat) close() error {
+	s.channels.await()
 	s.mu.Lock()
 	if s.closed.Load() {
 		s.mu.Unlock()

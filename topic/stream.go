@@ -12,9 +12,11 @@ func (s *Subscriber[T]) Messages(ctx context.Context) iter.Seq2[Message[T], erro
 	return sequence(ctx, s.Receive)
 }
 
-// Channel sends the messages that come to a channel with room for so many, until ctx ends.
+// Channel sends the messages that come to a channel with room for so many, until ctx ends. What is in
+// the channel, and one message more, count as held: if as many are as Options.Held says, it waits until one is
+// released. Once ctx has ended Close waits until what is in the channel has been given back.
 func (s *Subscriber[T]) Channel(ctx context.Context, room int) *Channel[Message[T]] {
-	return newChannel(ctx, room, s.Receive, func(m Message[T]) { _ = m.Release() }) // it is held
+	return newChannel(ctx, s.s, room, s.Receive, func(m Message[T]) { _ = m.Release() }) // it is held
 }
 
 // Messages returns the messages that come, as Subscriber.Messages does.
@@ -24,5 +26,5 @@ func (s *BytesSubscriber) Messages(ctx context.Context) iter.Seq2[BytesMessage, 
 
 // Channel sends the messages that come to a channel, as Subscriber.Channel does.
 func (s *BytesSubscriber) Channel(ctx context.Context, room int) *Channel[BytesMessage] {
-	return newChannel(ctx, room, s.Receive, func(m BytesMessage) { _ = m.Release() }) // it is held
+	return newChannel(ctx, s.s, room, s.Receive, func(m BytesMessage) { _ = m.Release() }) // it is held
 }

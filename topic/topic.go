@@ -3,8 +3,10 @@ package topic
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 
+	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/object"
 )
 
@@ -30,16 +32,13 @@ func OpenOrCreate[T any](name string, o *Options) (*Topic[T], error) {
 }
 
 func openTyped[T any](name string, get getter, o *Options) (*Topic[T], error) {
-	size := sizeOf[T]()
-	if size == 0 {
-		size = MaxMessage + 1 // which is refused
+	k := kind{reflect.TypeFor[T](), sizeOf[T](), checkType[T]}
+	if k.room == 0 {
+		return nil, fmt.Errorf("open topic:%s: %w: %v has no size", name, shmkit.ErrBadType, k.t)
 	}
-	n, err := open(name, reflect.TypeFor[T](), size, get, o)
+	n, err := open(name, k, get, o)
 	if err != nil {
 		return nil, err
-	}
-	if err := checkType[T](n); err != nil {
-		return nil, errors.Join(n.fail("open", err), n.close())
 	}
 	return &Topic[T]{n}, nil
 }
@@ -130,7 +129,7 @@ func (s *subscriber) Name() string { return s.s.n.Name() }
 func (s *subscriber) Stat() (Stat, error) { return s.s.n.Stat() }
 
 // Close ends the subscription. Who waits in it gets ErrClosed. While views are held nothing
-// is closed (ErrHeld). A second Close does nothing.
+// is closed (ErrHeld); those in channels whose contexts have ended are not. A second Close does nothing.
 func (s *subscriber) Close() error { return s.s.close() }
 
 // CloseIfDone is Close if no publisher is alive and there is no message that the subscriber has not
@@ -286,13 +285,15 @@ func (s *Subscriber[T]) receiveBatch(ctx context.Context, to []Message[T], wait 
 
 // Read copies the next message to where to points, waiting as Receive does.
 func (s *Subscriber[T]) Read(ctx context.Context, to *T) (i Info, err error) {
-	err = s.s.until(ctx, true, func() error { _, err := s.s.copyNow(bytesOf(to, 1), &i, true); return err })
+	b := bytesOf(to, 1) // which may panic
+	err = s.s.until(ctx, true, func() error { _, err := s.s.copyNow(b, &i, true); return err })
 	return i, err
 }
 
 // TryRead is Read that does not wait: ErrEmpty.
 func (s *Subscriber[T]) TryRead(to *T) (i Info, err error) {
-	err = s.s.until(context.Background(), false, func() error { _, err := s.s.copyNow(bytesOf(to, 1), &i, true); return err })
+	b := bytesOf(to, 1)
+	err = s.s.until(context.Background(), false, func() error { _, err := s.s.copyNow(b, &i, true); return err })
 	return i, err
 }
 

@@ -30,8 +30,11 @@ func wordsAt(b []byte, n int) []words.Uint64 {
 // valueAt places a T over bytes with room for it, which lie on a multiple of 64.
 func valueAt[T any](b []byte) *T { return (*T)(unsafe.Pointer(unsafe.SliceData(b))) }
 
-// bytesOf returns the bytes of values that lie one behind the other.
+// bytesOf returns the bytes of values that lie one behind the other. It does not touch them, for that may fault.
 func bytesOf[T any](p *T, n int) []byte {
+	if p == nil {
+		panic("topic: nil pointer to a message")
+	}
 	return unsafe.Slice((*byte)(unsafe.Pointer(p)), n*int(unsafe.Sizeof(*p)))
 }
 
