@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/shmkit/shmkit/shmtest"
 	"github.com/shmkit/shmkit/topic"
 )
 
@@ -94,6 +95,7 @@ func beyondTheTail[T any, M message[T]](t *testing.T) {
 		_, err := s.Read(limited(t), &m)
 		return err
 	})
+	shmtest.Eventually(t, "the cursor is back", func() bool { return s.Next(p.LaneIndex()) == p.Tail()+1 })
 	for len(receiving) == 0 {
 		b.send(p, int64(p.Tail())+1, int64(p.Tail())+1)
 		asleepOrDone(t, b.dir, receiving)
