@@ -15,8 +15,8 @@ var (
 	ErrFull = errors.New("a reliable subscriber is behind by as many messages as the topic was made for (Options.Depth)")
 	// ErrTooLarge: the message is larger than the topic was made for (Options.MaxMessage).
 	ErrTooLarge = errors.New("message is larger than the topic was made for (Options.MaxMessage)")
-	// ErrTooMany: as many views, or loans, are held as the topic was made for.
-	ErrTooMany = errors.New("as many are held as the topic was made for")
+	// ErrTooMany: as many views (Options.Held), or loans (Options.Loans), are held as the topic was made for.
+	ErrTooMany = errors.New("as many views or loans are held as the topic was made for (Options.Held, Options.Loans)")
 	// ErrNotHeld: the view was released, or the loan published or dropped, already.
 	ErrNotHeld = errors.New("it is not held")
 	// ErrHeld: views or loans are held by what was to be closed.

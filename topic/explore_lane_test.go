@@ -178,6 +178,7 @@ func xLaneCase(name string, long bool, e xLane, batches ...int8) xCase {
 }
 
 var xLaneCases = []xCase{
+	xLaneCase("one slot, two kills", false, xLane{ring: 1, items: 4, kills: 2, far: 2}, 1),
 	xLaneCase("two slots, no kill", false, xLane{ring: 2, items: 4, far: 4}, 1, 2),
 	xLaneCase("two slots, a kill", false, xLane{ring: 2, items: 4, kills: 1, far: 4, several: 2}, 1, 2),
 	xLaneCase("two slots, a stride of two, two kills", false, xLane{ring: 2, items: 4, kills: 2, stride: 4, far: 2}, 1, 2),

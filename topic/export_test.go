@@ -104,3 +104,6 @@ func (s *subscriber) Views() (n int) {
 
 // Full returns how many channels wait for a view to be released.
 func (s *subscriber) Full() int { return int(s.s.channels.full.Load()) }
+
+// Next returns the sequence number that the subscriber reads next in a lane.
+func (s *subscriber) Next(lane int) uint64 { return s.s.next[lane].Load() / 2 }

@@ -2,7 +2,6 @@ package topic
 
 import (
 	"fmt"
-	"io/fs"
 	"structs"
 
 	"github.com/shmkit/shmkit/internal/object"
@@ -203,28 +202,33 @@ func (g *geometry) words() (w [16]uint64) {
 	return w
 }
 
-// geometryOf checks settings.
+// geometryOf checks settings, and says of one that cannot be by what option it is changed.
 func geometryOf(w [16]uint64) (geometry, error) {
+	for _, c := range []struct {
+		option      string
+		word        int
+		least, most uint64
+	}{
+		{"MaxMessage", wordRoom, 1, MaxMessage},
+		{"Publishers", wordLanes, 1, MaxPublishers},
+		{"Subscribers", wordSeats, 1, MaxSubscribers},
+		{"Held", wordHeld, 1, MaxHeld},
+		{"Loans", wordLoans, 1, MaxHeld},
+	} {
+		if v := w[c.word]; v < c.least || v > c.most {
+			return geometry{}, outside(c.option, int64(v), c.least, c.most)
+		}
+	}
 	bad := func(what string, v uint64) (geometry, error) {
-		return geometry{}, fmt.Errorf("%s of %d: %w", what, v, fs.ErrInvalid)
+		return geometry{}, invalid("%s of %d", what, v)
 	}
 	switch {
-	case w[wordRoom] < 1 || w[wordRoom] > MaxMessage:
-		return bad("a largest message", w[wordRoom])
 	case w[wordFlags] >= 1<<3:
 		return bad("flags", w[wordFlags])
 	case w[wordRing] < 1 || w[wordRing] > maxRing || w[wordRing]&(w[wordRing]-1) != 0:
 		return bad("a ring", w[wordRing])
 	case w[wordHistory] >= w[wordRing]:
 		return bad("a history", w[wordHistory])
-	case w[wordLanes] < 1 || w[wordLanes] > MaxPublishers:
-		return bad("a number of publishers", w[wordLanes])
-	case w[wordSeats] < 1 || w[wordSeats] > MaxSubscribers:
-		return bad("a number of subscribers", w[wordSeats])
-	case w[wordHeld] < 1 || w[wordHeld] > MaxHeld:
-		return bad("a number of views held", w[wordHeld])
-	case w[wordLoans] < 1 || w[wordLoans] > MaxHeld:
-		return bad("a number of loans", w[wordLoans])
 	case w[wordBatch] > maxRing, w[wordBatch] == 0 && w[wordFlags]&flagInline == 0:
 		return bad("a number of chunks", w[wordBatch])
 	}
@@ -236,7 +240,7 @@ func geometryOf(w [16]uint64) (geometry, error) {
 		return bad("a message in a slot", w[wordRoom])
 	}
 	if g.messagesFile() > maxMessages {
-		return bad("a size", uint64(g.messagesFile()))
+		return g, invalid("%d bytes for messages, more than %d (%s)", g.messagesFile(), int64(maxMessages), sizeOptions)
 	}
 	return g, nil
 }

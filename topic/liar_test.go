@@ -94,6 +94,7 @@ func beyondTheTail[T any, M message[T]](t *testing.T) {
 		_, err := s.Read(limited(t), &m)
 		return err
 	})
+	shmtest.Eventually(t, "the cursor is back", func() bool { return s.Next(p.LaneIndex()) == p.Tail()+1 })
 	asleep(t, b.dir, 1, nil)
 	b.send(p, int64(p.Tail())+1, int64(p.Tail())+1)
 	must(t, <-receiving)

@@ -2,6 +2,7 @@ package topic_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -83,4 +84,27 @@ func TestReadingToNowhereStopsNobodyElse(t *testing.T) {
 		}
 	}
 	mustClose(t, s)
+}
+
+// Options that cannot be are refused by their names.
+func TestOptionsThatCannotBe(t *testing.T) {
+	dir := shmtest.Dir(t)
+	for want, o := range map[string]topic.Options{
+		"Options.MaxMessage of -1, not 1 to 1073741824": {MaxMessage: -1},
+		"Options.MaxMessage of 1073741825":              {MaxMessage: topic.MaxMessage + 1},
+		"Options.Publishers of 65, not 1 to 64":         {Publishers: topic.MaxPublishers + 1},
+		"Options.Publishers of -1":                      {Publishers: -1},
+		"Options.Subscribers of 953, not 1 to 952":      {Subscribers: topic.MaxSubscribers + 1},
+		"Options.Depth of -1, not 1 to 524288":          {Depth: -1},
+		"Options.History of -1, not 0 to 524288":        {History: -1},
+		"Options.Held of 65, not 1 to 64":               {Held: topic.MaxHeld + 1},
+		"Options.Held of -1":                            {Held: -1},
+		"Options.Loans of -1":                           {Loans: -1},
+		"for messages, more than 549755813888 (Options": {MaxMessage: topic.MaxMessage, Depth: 1 << 19, Publishers: 64},
+	} {
+		o.Dir = dir
+		if _, err := topic.CreateBytes("news", &o); !errors.Is(err, fs.ErrInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"reflect"
 	"sync"
+	"syscall"
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/object"
@@ -90,7 +91,12 @@ func open(name string, k kind, get getter, o *Options) (*node, error) {
 		return fail(err)
 	}
 	obj, err := get(context.Background(), object.ChooseDir(o.Dir), name, config)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrMembers):
+		return nil, fmt.Errorf("%w (Options.Publishers, Subscribers)", err)
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.ENOMEM):
+		return nil, fmt.Errorf("%w (%s)", err, sizeOptions)
+	case err != nil:
 		return nil, err
 	}
 	g, err := geometryIn(obj.Words(), int64(len(obj.Body())), obj.AnnexSize())
@@ -236,6 +242,14 @@ func (n *node) highest() int { return int(min(n.w.highest.Load(), uint32(n.seats
 // Remove removes the name of a topic that no living handle has open (ErrInUse), with all that
 // is in it; also of one that is persistent, or broken. dir is as Options.Dir.
 func Remove(name, dir string) error { return object.Remove(object.ChooseDir(dir), object.Topic, name) }
+
+// sizeOptions are those that a topic's size comes from.
+const sizeOptions = "Options.MaxMessage, Depth, History, Publishers, Subscribers, Held, Loans"
+
+// outside says what is wrong with an option that is not between least and most.
+func outside(option string, v int64, least, most uint64) error {
+	return invalid("Options.%s of %d, not %d to %d", option, v, least, most)
+}
 
 // invalid says what is wrong with an option.
 func invalid(format string, args ...any) error {

@@ -72,8 +72,8 @@ func (o *Options) words(room uint64) (w [16]uint64, err error) {
 		return v
 	}
 	if room == 0 {
-		if o.MaxMessage < 0 {
-			return w, invalid("a largest message of %d bytes", o.MaxMessage)
+		if o.MaxMessage < 0 || o.MaxMessage > MaxMessage {
+			return w, outside("MaxMessage", int64(o.MaxMessage), 1, MaxMessage)
 		}
 		room = uint64(or(o.MaxMessage, DefaultMaxMessage))
 	}
@@ -91,19 +91,15 @@ func (o *Options) words(room uint64) (w [16]uint64, err error) {
 	depth := or(o.Depth, p.depth)
 	switch {
 	case depth < 1 || depth > maxRing/2:
-		return w, invalid("a depth of %d", depth)
+		return w, outside("Depth", int64(depth), 1, maxRing/2)
 	case o.History < 0 || o.History > maxRing/2:
-		return w, invalid("a history of %d", o.History)
+		return w, outside("History", int64(o.History), 0, maxRing/2)
 	}
 	g := geometry{room: int(room), inline: inline, times: o.Timestamps, bestEffort: o.BestEffort, history: o.History,
 		ring:  1 << bits.Len(uint(depth+o.History-1)),
 		lanes: or(o.Publishers, p.publishers), seats: or(o.Subscribers, p.subscribers), held: or(o.Held, p.held), loans: or(o.Loans, p.loans)}
 	if g.measure(); !inline {
 		g.batch = defaultBatch(g.chunkSize)
-	}
-	switch {
-	case g.lanes < 0 || g.seats < 0 || g.held < 0 || g.loans < 0:
-		return w, invalid("negative options")
 	}
 	return g.words(), nil
 }

@@ -183,12 +183,16 @@ func (s *seat) erased(l int, v uint64) bool {
 // likely to stay for a while, and reports whether there was any way to go. mu is held.
 func (s *seat) skip(l int, v uint64) bool {
 	end := s.end(l)
-	to := s.m.lane(l).erased.Load()&^1 + stride(s.n.ring)
+	erased := s.m.lane(l).erased.Load() &^ 1
+	to := erased + stride(s.n.ring)
 	if int64(to-v) <= 0 { // who adopted the lane did not believe the slot
 		to = v + 2
 	}
-	if int64(to-end) > 0 {
+	if int64(to-end) >= 0 {
 		to = end
+		if last := end - 2; int64(last-erased) >= 0 && int64(last-v) > 0 { // it is still there
+			to = last
+		}
 	}
 	if int64(to-v) <= 0 {
 		return false

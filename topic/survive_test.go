@@ -162,7 +162,7 @@ func TestFullTablesSayWhatToChange(t *testing.T) {
 		must(t, err)
 		t.Cleanup(func() { mustClose(t, more) })
 	}
-	if _, err := topic.Open[note]("news", &topic.Options{Dir: w.dir}); !errors.Is(err, topic.ErrMembers) {
+	if _, err := topic.Open[note]("news", &topic.Options{Dir: w.dir}); !errors.Is(err, topic.ErrMembers) || !strings.Contains(err.Error(), "Options.Publishers, Subscribers") {
 		t.Errorf("%v", err)
 	}
 	b, err := topic.CreateBytes("bytes", &topic.Options{Dir: w.dir, MaxMessage: 10})
@@ -190,7 +190,7 @@ func TestAFullFileSystem(t *testing.T) {
 	} {
 		o.Dir = dir
 		_, err := topic.CreateBytes("news", &o)
-		if !errors.Is(err, syscall.ENOSPC) {
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "Options.MaxMessage") {
 			t.Errorf("%+v: %v", o, err)
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
