@@ -25,7 +25,7 @@ type core struct {
 	me    uint32
 
 	holds  atomic.Int64    // items and loans that this member holds; from shutOff on no new one
-	mine   []atomic.Uint32 // a bit for each cell: it is one of them
+	mine   []atomic.Uint32 // for each cell: odd, another number each time, while it is one of them
 	looked atomic.Int64    // when this handle last looked for the dead, by its own clock
 	spin   futex.Spinner
 }
@@ -134,33 +134,33 @@ func (c *core) wake(due wakes) {
 	}
 }
 
-// hold enters that this member is about to have cell i. The mutex is held, and nothing is changed
-// yet.
-func (c *core) hold(i uint32) error {
+// hold enters that this member is about to have cell i, and returns the number of this time. The
+// mutex is held, and nothing is changed yet.
+func (c *core) hold(i uint32) (nth uint32, err error) {
 	for {
 		v := c.holds.Load()
 		if v >= shutOff {
-			return errShut
+			return 0, errShut
 		}
-		if c.holds.CompareAndSwap(v, v+1) {
-			c.mine[i/32].Or(1 << (i % 32))
-			c.part.count.Add(1)
-			return nil
+		if !c.holds.CompareAndSwap(v, v+1) {
+			continue
 		}
+		c.forget(i, c.mine[i].Load()) // if the memory says that it is free, it is not held
+		c.part.count.Add(1)
+		return c.mine[i].Add(1), nil
 	}
 }
 
 // letGo enters that it has it no more. The cell is another's or nobody's by now.
 func (c *core) letGo(i uint32) {
 	c.part.count.Add(^uint32(0))
-	c.forget(i)
+	c.forget(i, c.mine[i].Load())
 }
 
 // forget is letGo in this process only, for what could not be given back: whoever closes the
 // handle is not to be told that it is held.
-func (c *core) forget(i uint32) {
-	bit := uint32(1) << (i % 32)
-	if c.mine[i/32].And(^bit)&bit != 0 {
+func (c *core) forget(i, nth uint32) {
+	if nth%2 == 1 && c.mine[i].CompareAndSwap(nth, nth+1) {
 		c.holds.Add(-1)
 	}
 }

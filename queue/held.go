@@ -13,6 +13,7 @@ type held struct {
 	c        *core
 	cell     uint32
 	length   uint32
+	nth      uint32 // time that this member has the cell
 	state    uint64 // that it wrote
 	sequence uint64 // 0 of a loan
 }
@@ -56,14 +57,13 @@ func (h *held) end(op string, step func() (wakes, error)) error {
 		return &Error{Op: op, Queue: "queue", Err: ErrNotHeld}
 	}
 	err := h.c.do(context.Background(), func() (wakes, error) {
-		k := h.c.cell(h.cell)
-		if k.state.Load() != h.state || h.sequence != 0 && k.sequence.Load() != h.sequence {
+		if h.c.mine[h.cell].Load() != h.nth || h.c.cell(h.cell).state.Load() != h.state {
 			return 0, ErrNotHeld
 		}
 		return step()
 	})
 	if err != nil && err != ErrFull && err != ErrNotHeld { // the memory is spoilt, or gone
-		h.c.forget(h.cell)
+		h.c.forget(h.cell, h.nth)
 	}
 	return h.c.fail(op, err)
 }
@@ -71,9 +71,9 @@ func (h *held) end(op string, step func() (wakes, error)) error {
 // lend waits for a free cell, or, without a turn to wait for, tries to get one.
 func (c *core) lend(ctx context.Context, wait bool) (h held, err error) {
 	step := func() (wakes, error) {
-		i, err := c.reserve()
+		l, err := c.reserve()
 		if err == nil {
-			h = held{c: c, cell: i, state: pack(writing, 0, c.me)}
+			h = l
 		}
 		return 0, err
 	}
@@ -106,7 +106,7 @@ func (h *held) pushFilled(length int, fill func()) error {
 	point("push:written")
 	err := h.push(length)
 	if err != nil { // nobody else knows of the loan
-		h.c.forget(h.cell)
+		h.c.forget(h.cell, h.nth)
 	}
 	return err
 }

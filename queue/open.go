@@ -129,7 +129,7 @@ func open(name string, t reflect.Type, room uint64, o *Options) (*core, error) {
 		return fail(errors.Join(err, obj.Close()))
 	}
 	c := &core{geometry: g, o: obj, w: headerAt(obj.Body()), body: obj.Body(), part: partAt(obj.Part(obj.Slot()))}
-	c.mine = make([]atomic.Uint32, g.cells()/32+1)
+	c.mine = make([]atomic.Uint32, g.cells())
 	c.part.generation.Store(obj.Generation())
 	if c.house, err = pshared.Lodge(obj, 0, lodger{c}); err != nil {
 		return fail(err)

@@ -83,6 +83,45 @@ func TestACopyOfAnItemIsNotDoneTwice(t *testing.T) {
 	must(t, it.Done())
 }
 
+// A handle that takes the same cell again, in the same state, is not undone by who had it before.
+func TestACopyOfALoanIsNotGivenBackTwice(t *testing.T) {
+	q := mustOpen(t, shmtest.Dir(t), queue.Options{Capacity: 1})
+	stale, err := q.TryLoan()
+	must(t, err)
+	must(t, stale.Push())
+	it := mustPop(t, q, 0, 1)
+	must(t, it.Done())
+	l, err := q.TryLoan()
+	must(t, err)
+	for _, err := range []error{stale.Drop(), stale.Push()} {
+		if !errors.Is(err, queue.ErrNotHeld) {
+			t.Fatalf("another loan was given back: %v", err)
+		}
+	}
+	l.Data().N = 5
+	must(t, l.Push())
+	it = mustPop(t, q, 5, 1)
+	must(t, it.Done())
+}
+
+func TestACopyOfALetterIsNotGivenBackTwice(t *testing.T) {
+	q := mustOpen(t, shmtest.Dir(t), queue.Options{Capacity: 1, Deliveries: 1})
+	mustPush(t, q, 1)
+	it := mustPop(t, q, 1, 1)
+	must(t, it.Retry())
+	stale, err := q.PopDead()
+	must(t, err)
+	must(t, stale.Keep())
+	letter, err := q.PopDead()
+	must(t, err)
+	for _, err := range []error{stale.Keep(), stale.Retry(), stale.Done()} {
+		if !errors.Is(err, queue.ErrNotHeld) {
+			t.Fatalf("what another has was given back: %v", err)
+		}
+	}
+	must(t, letter.Done())
+}
+
 func TestARetriedItemGoesToItsOldPlace(t *testing.T) {
 	q := mustOpen(t, shmtest.Dir(t), queue.Options{Capacity: 5})
 	for n := range int64(4) {

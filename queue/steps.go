@@ -24,33 +24,35 @@ func (c *core) mended(step func() (wakes, error)) (wakes, error) {
 // The steps of docs/abi/queue.md. The mutex is held.
 
 // reserve takes a free cell for writing.
-func (c *core) reserve() (i uint32, err error) {
+func (c *core) reserve() (l held, err error) {
 	w := c.w
 	live := w.live.Load()
 	if live > c.cells() {
-		return 0, errLists
+		return held{}, errLists
 	}
 	if live >= c.capacity {
-		return 0, ErrFull
+		return held{}, ErrFull
 	}
 	i, ok, err := c.first(&w.free, free)
 	if err != nil {
-		return 0, err
+		return held{}, err
 	}
 	if !ok {
-		return 0, errLists
+		return held{}, errLists
 	}
-	if err := c.hold(i); err != nil {
-		return 0, err
+	nth, err := c.hold(i)
+	if err != nil {
+		return held{}, err
 	}
 	point("reserve:counted")
 	k := c.cell(i)
-	k.state.Store(pack(writing, 0, c.me))
+	l = held{c: c, cell: i, nth: nth, state: pack(writing, 0, c.me)}
+	k.state.Store(l.state)
 	point("reserve:taken")
 	w.free.Store(k.next.Load())
 	point("reserve:unlinked")
 	w.live.Store(live + 1)
-	return i, nil
+	return l, nil
 }
 
 // commit makes an item of a cell that is being written.
@@ -107,11 +109,12 @@ func (c *core) claim(l list, as uint64) (it held, err error) {
 	if as == claimed {
 		n = min(n+1, maxDeliveries)
 	}
-	if err := c.hold(i); err != nil {
+	nth, err := c.hold(i)
+	if err != nil {
 		return held{}, err
 	}
 	point("claim:counted")
-	it = held{c: c, cell: i, length: length, state: pack(as, n, c.me), sequence: k.sequence.Load()}
+	it = held{c: c, cell: i, nth: nth, length: length, state: pack(as, n, c.me), sequence: k.sequence.Load()}
 	k.state.Store(it.state)
 	point("claim:taken")
 	c.behead(l, i)

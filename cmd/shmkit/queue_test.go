@@ -332,3 +332,14 @@ func TestDeadLettersAreChosenBySequence(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A queue has members that die; recover does not say otherwise, and is not needed.
+func TestRecoverSaysThatAQueueDoesNotNeedIt(t *testing.T) {
+	queueDir(t)
+	pushText(t, "one\n")
+	r := runKinds(t, "recover", "queue:jobs")
+	refused(t, r, exitUsage, "queue:jobs has no need to be put in order", "lock:")
+	if popped(t, "--drain") != "one\n" {
+		t.Error("the item is gone")
+	}
+}

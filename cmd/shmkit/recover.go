@@ -19,7 +19,9 @@ whoever uses the object does so when it has to.
 
 A lock whose holder died stays for the next one to be told. With --reset that is
 forgotten, and a lock that is not recoverable, or corrupt, is made usable again:
-say so only when what it guards is in order.`,
+say so only when what it guards is in order.
+
+Queues and topics are put in order by the next one to use them.`,
 		Example: `  shmkit recover lock:backup
   shmkit recover lock:backup --reset`,
 		Args:              rangeArgs(1, -1),
@@ -29,7 +31,7 @@ say so only when what it guards is in order.`,
 			if err != nil {
 				return err
 			}
-			can, err := findAll[kind.Recoverer](a, addrs, "recover", "members that could die")
+			can, err := findAll[kind.Recoverer](a, addrs, "recover", "need to be put in order")
 			if err != nil {
 				return err
 			}
