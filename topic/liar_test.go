@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/shmkit/shmkit/shmtest"
 	"github.com/shmkit/shmkit/topic"
 )
 
