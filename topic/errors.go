@@ -11,8 +11,8 @@ import (
 var (
 	// ErrEmpty: there is no message that this subscriber has not had.
 	ErrEmpty = errors.New("no message is there")
-	// ErrFull: a reliable subscriber has not read what would be overwritten.
-	ErrFull = errors.New("a reliable subscriber is behind by as many messages as the topic was made for (Options.Depth)")
+	// ErrFull: a reliable subscriber has not read what would be overwritten, or loans have the room.
+	ErrFull = errors.New("a reliable subscriber is behind, or loans are held, by as many messages as the topic was made for (Options.Depth)")
 	// ErrTooLarge: the message is larger than the topic was made for (Options.MaxMessage).
 	ErrTooLarge = errors.New("message is larger than the topic was made for (Options.MaxMessage)")
 	// ErrTooMany: as many views (Options.Held), or loans (Options.Loans), are held as the topic was made for.

@@ -163,3 +163,54 @@ func (w *world[T, M]) nothingButOld(s *topic.Subscriber[T], last int64) {
 		}
 	}
 }
+
+// The same, of messages that are copied together.
+func TestMessagesOverwrittenAsTheyAreReadTogetherAreMissed(t *testing.T) {
+	w := newWorld[note, *note](t, topic.Options{Depth: 8, Publishers: 1})
+	p := w.publisher()
+	for at := range 3 { // the message, of those read together, before which the publisher overtakes
+		for _, overtaking := range []int64{8, 9, 12, 16, 24} {
+			s, err := w.topic.Subscriber(&topic.SubscriberOptions{BestEffort: true, History: -1})
+			must(t, err)
+			first := int64(p.Tail())
+			last := first + 3
+			w.send(p, first+1, last)
+			found := 0
+			setPoint(t, func(name string) {
+				if name == "receive:several found" {
+					if found == at {
+						w.send(p, last+1, last+overtaking)
+						last += overtaking
+					}
+					found++
+				}
+			})
+			told, before := first, int64(0)
+			for {
+				to := make([]note, 3)
+				n, err := s.TryReadBatch(to)
+				if err == topic.ErrEmpty {
+					break
+				}
+				must(t, err)
+				missed := int64(s.Missed())
+				told += int64(n) + missed - before
+				before = missed
+				for _, m := range to[:n] {
+					if got := m.get(); got <= first || got > told {
+						t.Fatalf("overtaken by %d at %d: message %d behind %d, told of %d", overtaking, at, got, first, told)
+					}
+					first = m.get()
+				}
+				if first != told {
+					t.Fatalf("overtaken by %d at %d: told of %d, the last message was %d", overtaking, at, told, first)
+				}
+			}
+			if told != last {
+				t.Fatalf("overtaken by %d at %d: told of %d messages of %d", overtaking, at, told, last)
+			}
+			topic.SetPoint(basePoint)
+			must(t, s.Close())
+		}
+	}
+}

@@ -29,7 +29,9 @@ type Options struct {
 	History int
 	// Held is how many views a subscriber can hold at a time, 1 to MaxHeld; 0 is 16, 4 or 2.
 	Held int
-	// Loans is how many loans a publisher can hold at a time, 1 to MaxHeld; 0 is 16, 4 or 2.
+	// Loans is how many loans a publisher can hold at a time, 1 to MaxHeld; 0 is 16, 4 or 2. Each takes the
+	// room of a message of Depth: with as many as that, there is no room until one is published or dropped, also
+	// if no subscriber is reliable.
 	Loans int
 	// BestEffort lets no subscriber be reliable: publishers never wait.
 	BestEffort bool

@@ -219,6 +219,7 @@ func (s *seat) copySeveral(dst []byte, size int) (n int) {
 		}
 		ahead := s.slot(lane, v+2*aheadOfReading)
 		words.Prefetch(&ahead[0], len(ahead))
+		point("receive:several found")
 		copyOut(dst[:size], b[s.n.messageOffset:])
 		dst = dst[size:]
 	}

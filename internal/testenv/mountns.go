@@ -5,6 +5,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // InPrivateMount is InPrivateIPC for mounts: what the test mounts, over /dev/shm too,
@@ -61,7 +62,12 @@ func MountTmpfs(t testing.TB, dir string, size int64) {
 		t.Skipf("mount a tmpfs on %s: %v", dir, err)
 	}
 	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
+		err := syscall.Unmount(dir, 0)
+		// What another thread has just unmapped is off the list of mappings before it is let go.
+		for end := time.Now().Add(10 * time.Second); err == syscall.EBUSY && time.Now().Before(end); err = syscall.Unmount(dir, 0) {
+			time.Sleep(time.Millisecond)
+		}
+		if err != nil {
 			t.Errorf("unmount %s: %v", dir, err) // EBUSY: something of it is still open or mapped
 		}
 	})
