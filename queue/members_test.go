@@ -113,6 +113,26 @@ func TestWhatADeadConsumerHadForTheLastTimeIsBuriedOrCounted(t *testing.T) {
 	}
 }
 
+// Who never finds the queue empty, nor full, looks for the dead all the same.
+func TestABusyQueueGetsBackWhatTheDeadHad(t *testing.T) {
+	dir := shmtest.Dir(t)
+	q := mustOpen(t, dir, queue.Options{Capacity: 4})
+	mustPush(t, q, 0)
+	p := shmtest.Start(t, "holder", dir, "1")
+	p.Expect("ready")
+	mustPush(t, q, 1)
+	p.Kill()
+	shmtest.Eventually(t, "the item comes again", func() bool {
+		mustPush(t, q, 1)
+		it, err := q.TryPop()
+		must(t, err)
+		again := it.Data().N == 0 && it.Deliveries() == 2
+		must(t, it.Done())
+		return again
+	})
+	empty(t, q)
+}
+
 // A loan of a dead producer is no item: it keeps no queue.
 func TestALoanOfTheDeadDoesNotKeepTheQueue(t *testing.T) {
 	dir := shmtest.Dir(t)
