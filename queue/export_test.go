@@ -1,11 +1,19 @@
 package queue
 
 import (
+	"time"
+
 	"github.com/shmkit/shmkit/internal/words"
 )
 
 // SetPoint sets what is called between the steps, for the roles of tests.
 func SetPoint(f func(name string)) { point = f }
+
+// SetLongest sets the longest sleep without a look of one's own, and returns what it was.
+func SetLongest(d time.Duration) (was time.Duration) {
+	was, longest = longest, d
+	return was
+}
 
 // Body is the queue's memory, for tests that do to it what no member does.
 func (c *core) Body() []byte { return c.body }

@@ -81,6 +81,71 @@ func TestTwoHandlesInOneProcessWhileAThirdIsKilled(t *testing.T) {
 }
 
 // A queue for which there is no memory is not made, and leaves nothing.
+// Of what the dead had for the last time as many become letters as are kept, the latest; the
+// others are counted.
+func TestWhatADeadConsumerHadForTheLastTimeIsBuriedOrCounted(t *testing.T) {
+	for _, c := range []struct {
+		letters, kept int
+	}{{-1, 0}, {1, 1}, {2, 2}, {5, 3}} {
+		dir := shmtest.Dir(t)
+		q := mustOpen(t, dir, queue.Options{Capacity: 3, Deliveries: 1, DeadLetters: c.letters})
+		for n := range int64(3) {
+			mustPush(t, q, n)
+		}
+		p := shmtest.Start(t, "holder", dir, "3")
+		p.Expect("ready")
+		p.Kill()
+		is(t, q, 0, 0, 0, c.kept)
+		if s, err := q.Stat(); err != nil || s.Dropped != uint64(3-c.kept) {
+			t.Errorf("%d are kept: %+v, %v", c.kept, s, err)
+		}
+		for n := 3 - c.kept; n < 3; n++ {
+			l, err := q.PopDead()
+			must(t, err)
+			if l.Data().N != int64(n) || l.Deliveries() != 1 {
+				t.Errorf("%d are kept: letter %d, delivered %d times; want %d", c.kept, l.Data().N, l.Deliveries(), n)
+			}
+			must(t, l.Done())
+		}
+		if got := empty(t, q); len(got) > 0 {
+			t.Errorf("%v came back", got)
+		}
+	}
+}
+
+// Who never finds the queue empty, nor full, looks for the dead all the same.
+func TestABusyQueueGetsBackWhatTheDeadHad(t *testing.T) {
+	dir := shmtest.Dir(t)
+	q := mustOpen(t, dir, queue.Options{Capacity: 4})
+	mustPush(t, q, 0)
+	p := shmtest.Start(t, "holder", dir, "1")
+	p.Expect("ready")
+	mustPush(t, q, 1)
+	p.Kill()
+	shmtest.Eventually(t, "the item comes again", func() bool {
+		mustPush(t, q, 1)
+		it, err := q.TryPop()
+		must(t, err)
+		again := it.Data().N == 0 && it.Deliveries() == 2
+		must(t, it.Done())
+		return again
+	})
+	empty(t, q)
+}
+
+// A loan of a dead producer is no item: it keeps no queue.
+func TestALoanOfTheDeadDoesNotKeepTheQueue(t *testing.T) {
+	dir := shmtest.Dir(t)
+	q := mustOpen(t, dir, queue.Options{Capacity: 1})
+	p := shmtest.Start(t, "lender", dir)
+	p.Expect("ready")
+	p.Kill()
+	must(t, q.Close())
+	if names, err := queue.Names(dir); err != nil || len(names) > 0 {
+		t.Errorf("%v is left, %v", names, err)
+	}
+}
+
 func TestAQueueThatDoesNotFitIsNotMade(t *testing.T) {
 	testenv.RequireRoot(t)
 	if !testenv.InPrivateMount(t) {

@@ -23,6 +23,7 @@ var _ = addRoles(map[string]shmtest.Role{
 // inQueue is a role that opens the queue "jobs" in the directory that its first argument names.
 func inQueue(f func(q *queue.Queue[job], args []string) error) shmtest.Role {
 	return func(args []string) error {
+		queue.SetLongest(time.Hour) // what is missed is not made good by it
 		q, err := queue.Open[job]("jobs", &queue.Options{Dir: args[0]})
 		if err != nil {
 			return err

@@ -11,7 +11,7 @@ import (
 
 // longest is the longest sleep without a look of one's own. It is for memory that was cut
 // off, of which the kernel wakes nobody.
-const longest = time.Second
+var longest = time.Second
 
 // A turn is one of the two things that goroutines wait for: an item, or a free cell.
 type turn struct {
