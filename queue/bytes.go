@@ -12,7 +12,7 @@ type Bytes struct{ *core }
 
 // OpenBytes opens the queue of a name, or makes it, as Open does.
 func OpenBytes(name string, o *Options) (*Bytes, error) {
-	c, err := open(name, reflect.TypeFor[[]byte](), 0, o)
+	c, err := open(name, reflect.TypeFor[[]byte](), 0, nil, o)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"sync/atomic"
 
+	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/object"
 	"github.com/shmkit/shmkit/pshared"
 )
@@ -96,8 +97,11 @@ func configure(t reflect.Type, room uint64, o *Options) (object.Config, error) {
 	return c, nil
 }
 
+// A checker reports why items of a type cannot be where the first one would be.
+type checker func(m *shmkit.Mapping, offset int64) error
+
 // open opens a queue, or makes it.
-func open(name string, t reflect.Type, room uint64, o *Options) (*core, error) {
+func open(name string, t reflect.Type, room uint64, check checker, o *Options) (*core, error) {
 	if o == nil {
 		o = &Options{}
 	}
@@ -117,11 +121,23 @@ func open(name string, t reflect.Type, room uint64, o *Options) (*core, error) {
 	if err != nil {
 		return fail(err)
 	}
+	if check != nil { // before it has a name
+		fill := config.Init
+		config.Init = func(o *object.Object) error {
+			if err := check(o.Mapping(), o.BodyOffset()+wordsSize+cellSize); err != nil {
+				return err
+			}
+			return fill(o)
+		}
+	}
 	obj, err := get(context.Background(), object.ChooseDir(o.Dir), name, config)
 	if err != nil {
 		return nil, err
 	}
 	g, err := geometryIn(obj)
+	if err == nil && check != nil { // whoever made it may not have
+		err = check(obj.Mapping(), obj.BodyOffset()+wordsSize+cellSize)
+	}
 	if err == nil && room != 0 && uint64(g.room) != room {
 		err = fmt.Errorf("%w: items of %d bytes, not %d", ErrCorrupt, g.room, room)
 	}

@@ -2,7 +2,7 @@ package queue
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"reflect"
 
 	"github.com/shmkit/shmkit"
@@ -18,17 +18,22 @@ type Queue[T any] struct{ *core }
 func Open[T any](name string, o *Options) (*Queue[T], error) {
 	t, size := reflect.TypeFor[T](), sizeOf[T]()
 	if size == 0 {
-		size = MaxItem + 1 // which is refused
+		return nil, fmt.Errorf("open queue:%s: %w: %v has no size", name, shmkit.ErrBadType, t)
 	}
-	c, err := open(name, t, size, o)
+	c, err := open(name, t, size, checkType[T], o)
 	if err != nil {
 		return nil, err
 	}
-	v, err := shmkit.View[T](c.o.Mapping(), c.o.BodyOffset()+wordsSize+cellSize)
+	return &Queue[T]{c}, nil
+}
+
+// checkType reports why there can be no T in shared memory.
+func checkType[T any](m *shmkit.Mapping, offset int64) error {
+	v, err := shmkit.View[T](m, offset)
 	if err != nil {
-		return nil, errors.Join(c.fail("open", err), c.Close())
+		return err
 	}
-	return &Queue[T]{c}, v.Close() // the object holds the mapping longer
+	return v.Close()
 }
 
 // Push puts a copy of an item at the end of the queue, waiting while it is full until ctx ends;

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/queue"
 	"github.com/shmkit/shmkit/shmtest"
 )
@@ -292,4 +293,19 @@ func TestAQueueWithItemsInItStays(t *testing.T) {
 	must(t, err)
 	must(t, q.Close())
 	must(t, queue.Remove("kept", dir))
+}
+
+// A type that cannot be in shared memory makes no queue, also no persistent one.
+func TestATypeThatCannotBeMakesNoQueue(t *testing.T) {
+	dir := shmtest.Dir(t)
+	o := &queue.Options{Dir: dir, Persistent: true}
+	if _, err := queue.Open[string]("jobs", o); !errors.Is(err, shmkit.ErrBadType) {
+		t.Errorf("a string: %v", err)
+	}
+	if _, err := queue.Open[struct{}]("jobs", o); !errors.Is(err, shmkit.ErrBadType) || !strings.Contains(err.Error(), "has no size") {
+		t.Errorf("nothing: %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
 }
