@@ -242,7 +242,7 @@ func TestWhatDoesNotFitIsRefused(t *testing.T) {
 	if _, err := queue.Open[*int]("p", &queue.Options{Dir: dir}); err == nil {
 		t.Error("pointers were accepted")
 	}
-	if _, err := queue.Open[struct{}]("e", &queue.Options{Dir: dir}); !errors.Is(err, fs.ErrInvalid) {
+	if _, err := queue.Open[struct{}]("e", &queue.Options{Dir: dir}); !errors.Is(err, shmkit.ErrBadType) {
 		t.Errorf("nothing: %v", err)
 	}
 	for _, o := range []queue.Options{{Capacity: -1}, {Capacity: queue.MaxCapacity + 1}, {Deliveries: -1}, {DeadLetters: queue.MaxCapacity + 1},
