@@ -41,7 +41,7 @@ type loans struct {
 }
 
 func openLoans(r *room, first, touch bool) (side, error) {
-	o := topic.Options{Publishers: 1}
+	o := topic.Options{Publishers: 1, Subscribers: 4, Depth: 16}
 	if touch { // few chunks stay in the caches, as the one of copy does
 		o = topic.Options{Publishers: 1, Subscribers: 1, Depth: 2, Held: 1, Loans: 1}
 	}
