@@ -54,11 +54,24 @@ func configure(kind object.Kind, t reflect.Type, o *Options) (object.Config, []p
 
 // open opens the object of a kind, with a body of type t. keep is as of object.Config.
 func open(kind object.Kind, name string, t reflect.Type, o *Options, keep func(*object.Object) bool) (*handle, error) {
+	return openIf(nil, kind, name, t, o, keep)
+}
+
+// openIf is open, which makes nothing if check, if not nil, says why there can be no such body.
+func openIf(check func(*object.Object) error, kind object.Kind, name string, t reflect.Type, o *Options, keep func(*object.Object) bool) (*handle, error) {
 	if o == nil {
 		o = &Options{}
 	}
 	c, places := configure(kind, t, o)
 	c.Keep = keep
+	if fill := c.Init; check != nil {
+		c.Init = func(o *object.Object) error { // it has no name yet
+			if err := check(o); err != nil || fill == nil {
+				return err
+			}
+			return fill(o)
+		}
+	}
 	d, get := object.ChooseDir(o.Dir), object.OpenOrCreate
 	switch {
 	case o.Existing && o.Exclusive:
@@ -149,11 +162,20 @@ type Shared[T any] struct {
 // must use the same: another layout, or other names, is ErrType.
 func Open[T any](name string, o *Options) (*Shared[T], error) {
 	t := reflect.TypeFor[T]()
-	h, err := open(object.Struct, name, t, o, nil)
+	h, err := openIf(checkType[T], object.Struct, name, t, o, nil)
 	if err != nil {
 		return nil, err
 	}
 	return newShared[T](h)
+}
+
+// checkType reports why there can be no T in an object.
+func checkType[T any](o *object.Object) error {
+	v, err := shmkit.View[T](o.Mapping(), o.BodyOffset())
+	if err != nil {
+		return err
+	}
+	return v.Close()
 }
 
 func newShared[T any](h *handle) (*Shared[T], error) {
