@@ -33,7 +33,7 @@ func (l *lane) lend(ctx context.Context, wait bool) (it loan, err error) {
 	for {
 		err := l.lendOne(&it)
 		if err == ErrFull {
-			err = l.full(func() error { return l.lendNow(&it) })
+			err = l.evicted(func() error { return l.lendNow(&it) })
 		}
 		if err != ErrFull || !wait {
 			return it, l.n.fail("lend from", err)

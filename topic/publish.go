@@ -46,23 +46,19 @@ func (l *lane) run(f func() error) (err error) {
 // evictEvery is how often a publisher that has no room looks for the dead at most.
 const evictEvery = 5 * time.Millisecond
 
-// full runs f; if there is no room, it looks for the dead among those who hold the lane up, and runs
-// it again.
-func (l *lane) full(f func() error) error {
-	err := l.run(f)
-	if err != ErrFull {
-		return err
-	}
+// evicted is for who found no room: it looks for the dead among those who hold the lane up, and runs f
+// once more if there were any. ErrFull: there is still no room.
+func (l *lane) evicted(f func() error) error {
 	// Now and then only: each look at a member is a system call.
 	if now, last := futex.Now(), l.looked.Load(); now-last < int64(evictEvery) || !l.looked.CompareAndSwap(last, now) {
+		return ErrFull
+	}
+	found := false
+	if err := l.run(func() error { found = l.evict(); return nil }); err != nil {
 		return err
 	}
-	evicted := false
-	if err := l.run(func() error { evicted = l.evict(); return nil }); err != nil {
-		return err
-	}
-	if !evicted {
-		return err
+	if !found {
+		return ErrFull
 	}
 	return l.run(f)
 }
@@ -75,7 +71,7 @@ func (l *lane) send(ctx context.Context, message []byte, wait bool) error {
 	for {
 		err := l.sendNow(message)
 		if err == ErrFull {
-			err = l.full(func() error { return l.put(message) })
+			err = l.evicted(func() error { return l.put(message) })
 		}
 		if err != ErrFull || !wait {
 			return l.n.fail("send", err)
@@ -127,12 +123,16 @@ func (l *lane) sendBatch(ctx context.Context, b batch, wait bool) (sent int, err
 		}
 	}
 	total := b.len()
+	more := func() error {
+		n, err := l.putBatch(&b, sent, total)
+		sent += n
+		return err
+	}
 	for sent < total {
-		err := l.full(func() error {
-			n, err := l.putBatch(&b, sent, total)
-			sent += n
-			return err
-		})
+		err := l.run(more)
+		if err == ErrFull {
+			err = l.evicted(more)
+		}
 		if err == nil {
 			continue
 		}
