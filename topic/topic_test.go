@@ -30,42 +30,30 @@ type message[T any] interface {
 	get() int64 // -1: it is torn
 }
 
-func (m *note) set(n int64) {
-	m.N, m.Last = n, n
-	for i := range m.Text {
-		m.Text[i] = byte(n)
+func (m *note) set(n int64) { stamp(&m.N, m.Text[:], &m.Last, n) }
+func (m *note) get() int64  { return stamped(m.N, m.Text[:], m.Last) }
+
+func (m *frame) set(n int64) { stamp(&m.N, m.Text[:], &m.Last, n) }
+func (m *frame) get() int64  { return stamped(m.N, m.Text[:], m.Last) }
+
+// stamp writes a number all over a message, and stamped returns it, -1 if not all of it is of one.
+func stamp(first *int64, text []byte, last *int64, n int64) {
+	*first, *last = n, n
+	for i := range text {
+		text[i] = byte(n)
 	}
 }
 
-func (m *note) get() int64 {
-	for _, b := range m.Text {
-		if b != byte(m.N) {
+func stamped(first int64, text []byte, last int64) int64 {
+	for _, b := range text {
+		if b != byte(first) {
 			return -1
 		}
 	}
-	if m.N != m.Last {
+	if first != last {
 		return -1
 	}
-	return m.N
-}
-
-func (m *frame) set(n int64) {
-	m.N, m.Last = n, n
-	for i := range m.Text {
-		m.Text[i] = byte(n)
-	}
-}
-
-func (m *frame) get() int64 {
-	for _, b := range m.Text {
-		if b != byte(m.N) {
-			return -1
-		}
-	}
-	if m.N != m.Last {
-		return -1
-	}
-	return m.N
+	return first
 }
 
 // both runs a test with messages that stand in their slots, and with such as do not.

@@ -19,24 +19,8 @@ type sheet struct {
 	Last int64
 }
 
-func (m *sheet) set(n int64) {
-	m.N, m.Last = n, n
-	for i := range m.Text {
-		m.Text[i] = byte(n)
-	}
-}
-
-func (m *sheet) get() int64 {
-	for _, b := range m.Text {
-		if b != byte(m.N) {
-			return -1
-		}
-	}
-	if m.N != m.Last {
-		return -1
-	}
-	return m.N
-}
+func (m *sheet) set(n int64) { stamp(&m.N, m.Text[:], &m.Last, n) }
+func (m *sheet) get() int64  { return stamped(m.N, m.Text[:], m.Last) }
 
 // In these tests a message says its sequence number, and behind how many deaths its publisher came:
 // what one left half done must not be taken for what another did.
