@@ -205,4 +205,4 @@ func (w *watcher) sleepers(list []sleeper) []sleeper {
 const pausesForRoom = 16
 
 // spinning is how long is looked at most before going to sleep.
-const spinning = 100 * time.Microsecond
+const spinning = 60 * time.Microsecond
