@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,12 +61,7 @@ type Options struct {
 
 // configure returns what a new queue is made of. room is 0 for items of bytes.
 func configure(t reflect.Type, room uint64, o *Options) (object.Config, error) {
-	or := func(v, standard int) uint64 {
-		if v == 0 {
-			v = standard
-		}
-		return uint64(v)
-	}
+	or := func(v, standard int) uint64 { return uint64(cmp.Or(v, standard)) }
 	letters := 0
 	if o.Deliveries != 0 {
 		letters = DefaultDeadLetters

@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"cmp"
 	"io/fs"
 	"math/bits"
 )
@@ -67,17 +68,11 @@ const largeMessage = 64 << 10
 // words returns the settings of a new topic with messages of room bytes, or, if that is 0, of up
 // to MaxMessage bytes.
 func (o *Options) words(room uint64) (w [16]uint64, err error) {
-	or := func(v, standard int) int {
-		if v == 0 {
-			return standard
-		}
-		return v
-	}
 	if room == 0 {
 		if o.MaxMessage < 0 || o.MaxMessage > MaxMessage {
 			return w, outside("MaxMessage", int64(o.MaxMessage), 1, MaxMessage)
 		}
-		room = uint64(or(o.MaxMessage, DefaultMaxMessage))
+		room = uint64(cmp.Or(o.MaxMessage, DefaultMaxMessage))
 	}
 	if room > MaxMessage {
 		return w, invalid("messages of %d bytes, more than %d", room, MaxMessage)
@@ -90,7 +85,7 @@ func (o *Options) words(room uint64) (w [16]uint64, err error) {
 	case room > largeMessage:
 		p = large
 	}
-	depth := or(o.Depth, p.depth)
+	depth := cmp.Or(o.Depth, p.depth)
 	switch {
 	case depth < 1 || depth > maxRing/2:
 		return w, outside("Depth", int64(depth), 1, maxRing/2)
@@ -99,7 +94,7 @@ func (o *Options) words(room uint64) (w [16]uint64, err error) {
 	}
 	g := geometry{room: int(room), inline: inline, times: o.Timestamps, bestEffort: o.BestEffort, history: o.History,
 		ring:  1 << bits.Len(uint(depth+o.History-1)),
-		lanes: or(o.Publishers, p.publishers), seats: or(o.Subscribers, p.subscribers), held: or(o.Held, p.held), loans: or(o.Loans, p.loans)}
+		lanes: cmp.Or(o.Publishers, p.publishers), seats: cmp.Or(o.Subscribers, p.subscribers), held: cmp.Or(o.Held, p.held), loans: cmp.Or(o.Loans, p.loans)}
 	if g.measure(); !inline {
 		g.batch = defaultBatch(g.chunkSize)
 	}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,15 +40,15 @@ const (
 
 // lines is the options of a topic of lines.
 func (o *Options) lines() *topic.Options {
-	t := &topic.Options{MaxMessage: or(o.Topic.MaxLine, DefaultMaxLine), Publishers: or(o.Topic.Writers, DefaultTopicWriters),
-		Subscribers: or(o.Topic.Readers, DefaultTopicReaders), History: o.Topic.History, Held: 1, Loans: 1, Mode: o.Mode, PublishMode: o.Mode}
+	t := &topic.Options{MaxMessage: cmp.Or(o.Topic.MaxLine, DefaultMaxLine), Publishers: cmp.Or(o.Topic.Writers, DefaultTopicWriters),
+		Subscribers: cmp.Or(o.Topic.Readers, DefaultTopicReaders), History: o.Topic.History, Held: 1, Loans: 1, Mode: o.Mode, PublishMode: o.Mode}
 	t.Depth = o.depth(int64(t.Publishers) * int64(t.MaxMessage))
 	return t
 }
 
 // files is the options of a topic of blocks.
 func (o *Options) files() *topic.Options {
-	return &topic.Options{Publishers: 1, Subscribers: or(o.Topic.Readers, DefaultTopicReaders), Depth: o.depth(blockSize), Held: 1, Loans: 1,
+	return &topic.Options{Publishers: 1, Subscribers: cmp.Or(o.Topic.Readers, DefaultTopicReaders), Depth: o.depth(blockSize), Held: 1, Loans: 1,
 		Mode: o.Mode, PublishMode: o.Mode}
 }
 
@@ -59,13 +60,6 @@ func (o *Options) answers() *topic.Options {
 // depth is how many messages of a size the capacity has, within bounds.
 func (o *Options) depth(size int64) int {
 	return int(min(max(o.Capacity/size, leastDepth), mostDepth))
-}
-
-func or(v, standard int) int {
-	if v == 0 {
-		return standard
-	}
-	return v
 }
 
 // blockSize is the size of the messages that a file is cut into.
