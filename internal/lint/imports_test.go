@@ -79,6 +79,8 @@ var layers = []layer{
 	{pkg: "internal/kind/posixkind", may: []string{".", "posixshm", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
 	{pkg: "internal/kind/filekind", may: []string{".", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
 	{pkg: "internal/kind/memfdkind", may: []string{".", "memfd", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
+	// A screen of the command, on what inspect tells.
+	{pkg: "internal/top", may: []string{"inspect", "internal/kind", "internal/proc"}},
 	{pkg: "cmd/...", may: []string{anything}},
 
 	// Examples show what users can do, so they have no more than users have.
@@ -167,7 +169,7 @@ func TestOnlyTestsImportTestenv(t *testing.T) {
 
 // notLibrary are the folders whose packages users of the library don't compile.
 var notLibrary = []string{
-	"cmd/...", "examples/...", "benchmarks/...", testenvDir, shmtestDir, "internal/lint", "internal/kind/...",
+	"cmd/...", "examples/...", "benchmarks/...", testenvDir, shmtestDir, "internal/lint", "internal/kind/...", "internal/top",
 }
 
 // libraryImportsOnlyStd promises users of the library that it brings in nothing
