@@ -113,21 +113,20 @@ const unstoppable = 200 * time.Millisecond
 
 // stop stops the process until it is continued; as the key of a terminal does it, with
 // all of its group.
+//
+// It stops by SIGTTOU: for a signal that was once caught, as SIGTSTP was, the Go runtime
+// never lets the kernel do what it does by default. Neither stops a process that no shell
+// could continue, as SIGSTOP would.
 func (s *screen) stop(group bool) {
 	continued := make(chan os.Signal, 1)
 	signal.Notify(continued, syscall.SIGCONT)
 	defer signal.Stop(continued)
 	signal.Stop(s.signals)
 	defer s.listen()
-	if signal.Ignored(syscall.SIGTSTP) {
+	if group && syscall.Kill(0, syscall.SIGTSTP) != nil {
 		return
 	}
-	signal.Reset(syscall.SIGTSTP)
-	pid := os.Getpid()
-	if group {
-		pid = 0
-	}
-	if syscall.Kill(pid, syscall.SIGTSTP) != nil {
+	if syscall.Kill(os.Getpid(), syscall.SIGTTOU) != nil {
 		return
 	}
 	select {
