@@ -20,22 +20,24 @@ func newPagesCommand(a *app) *cobra.Command {
 		Use:        "pages ADDRESS [flags]",
 		SuggestFor: []string{"pagemap", "frames", "residency", "mincore"},
 		Short:      "Show which pages of memory are there, and who shares them",
-		Long: `Pages draws the pages of an object, one cell a page, or as many to a cell as it takes
-to fit the screen: those of the object itself, whoever maps it, and beside them what
-each process that maps it has in its page table. Where two processes have the same
-frame it is one piece of memory, and it says so.
+		Long: `Pages draws the pages of an object, one cell a page, or as many to a cell as it
+takes to fit the screen: those of the object itself, whoever maps it, and beside
+them what each process that maps it has in its page table. Where two processes
+have the same frame it is one piece of memory, and it says so.
 
-What it sees depends on who asks. Frame numbers, and what is dirty, referenced or
-locked, are told to root only; what a process maps to its user and root. The rest is
-shown, and what is not told is said.
+What it sees depends on who asks. Frame numbers, and what is dirty, referenced
+or locked, are told to root only; what a process maps to its user and root. The
+rest is shown, and what is not told is said.
 
 Nothing is changed by looking: no page is touched that is not in memory, and a
 System V segment, which can be opened only by attaching it, is looked at through a
 process that has it attached, where root may. --attach attaches it for a moment, if
 there is no other way, and so changes its times and its last process.
 
-The address may be that of a mapping, map:PID/START, with the hexadecimal address it
-begins at; of private memory, --pid adds processes that were forked from it.
+The address may be that of a mapping, map:PID/START, with the hexadecimal address
+it begins at; of private memory, --pid adds processes that were forked from it.
+What a process reads the kernel maps with pages around it: that it has a page does
+not mean that it touched that one.
 
 --svg writes the picture to FILE instead. --json prints, for the object and every
 process, runs of pages in the same state with frames that follow each other.`,

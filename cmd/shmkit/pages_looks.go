@@ -13,7 +13,7 @@ type pageLook struct {
 // pageLooks are all there are. Those of the object come first; what is in no state of interest is drawn
 // where nothing else is in the cell.
 var pageLooks = []pageLook{
-	{'.', "empty", "2", "no entry in its page table: not touched by it yet"},
+	{'.', "empty", "2", "not in its page table: it has not touched it yet, or not lately"},
 	{'-', "outside", "2", "not mapped by it"},
 	{'?', "unknown", "2", "could not be looked at"},
 	{'.', "hole", "2", "a hole: nothing was stored, it reads as zeros"},
