@@ -85,7 +85,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 		newCreateCommand(a), newLsCommand(a), newStatCommand(a), newTopCommand(a), newSetCommand(a), newRmCommand(a),
 		newLockCommand(a), newUnlockCommand(a), newLimitsCommand(a), newRecoverCommand(a))
 	add(groupContents, "What is in them:",
-		newDumpCommand(a), newPutCommand(a), newGetCommand(a), newFlushCommand(a), newScanCommand(a), newSemCommand(a), newMsgCommand(a))
+		newPagesCommand(a), newDumpCommand(a), newPutCommand(a), newGetCommand(a), newFlushCommand(a), newScanCommand(a), newSemCommand(a), newMsgCommand(a))
 	add(groupStreams, "From process to process:",
 		newWriteCommand(a), newReadCommand(a), newSendCommand(a), newRecvCommand(a), newPubCommand(a), newEchoCommand(a), newHzCommand(a), newPushCommand(a), newPopCommand(a), newDeadCommand(a),
 		newMemfdCommand(a), newRunCommand(a), newRWCommand(a), newRWParticipantCommand(), newDemoCommand(a))
