@@ -67,6 +67,8 @@ var layers = []layer{
 	{pkg: "internal/race"},
 	{pkg: "internal/stream", may: []string{".", "sysv", "topic", "internal/fdmap", "internal/sys", "internal/vm", "internal/words"}},
 	{pkg: "internal/address"},
+	{pkg: "internal/proc", may: []string{"internal/sys"}},
+	{pkg: "inspect", may: []string{"sysv", "posixshm", "memfd", "pshared", "queue", "topic", "internal/proc", "internal/address", "internal/sys"}, tests: []string{".", "filemap"}},
 	{pkg: "internal/kind", may: []string{".", "sysv", "filemap", "pshared", "queue", "topic", "internal/address", "internal/stream"}},
 	{pkg: "internal/kind/named", may: []string{"pshared", "internal/address", "internal/kind"}},
 	{pkg: "internal/kind/lockkind", may: []string{"pshared", "internal/address", "internal/kind", "internal/kind/named"}},
