@@ -119,7 +119,7 @@ func pidsOf(all []holding) (pids []int) {
 	return pids
 }
 
-// heldBy picks what is shared and mapped by one of some processes.
+// heldByAny picks what is shared and mapped by one of some processes.
 func heldByAny(all map[thing][]holding, pids []int) map[thing][]holding {
 	some := map[thing][]holding{}
 	for k, list := range all {
@@ -171,8 +171,8 @@ func deviceText(device string) string {
 	return fmt.Sprintf("%02x:%02x", major, minor)
 }
 
-// user is an entry of "users".
-func users(f facts) (all []facts) {
+// users are the entries of "users".
+func (f facts) users() (all []facts) {
 	list, _ := f["users"].([]any)
 	for _, u := range list {
 		all = append(all, facts(u.(map[string]any)))
@@ -183,7 +183,7 @@ func users(f facts) (all []facts) {
 // sameUsers compares who uses an object with who maps it. Between the two looks at /proc no
 // process that maps it may have come or gone; how much of it is in memory may have changed.
 func sameUsers(f facts, before, after []holding) error {
-	all := users(f)
+	all := f.users()
 	var mapping []int
 	for _, u := range all {
 		if u.s("mapped") != "0" {
@@ -322,7 +322,7 @@ func whoUses(t testing.TB, address string) []facts {
 	if len(all) != 1 {
 		t.Fatalf("who %s: %d objects", address, len(all))
 	}
-	return users(all[0])
+	return all[0].users()
 }
 
 // attachments is the number of them that ipcs knows of a segment, and who made it.
