@@ -56,6 +56,7 @@ func startChromium(t *testing.T) *exec.Cmd {
 
 // Chromium's processes share memory that has lost its name, or never had one.
 func TestChromiumsMemoryIsSeenAsProcShowsIt(t *testing.T) {
+	beside(t)
 	cmd := startChromium(t)
 	things := sameAsProc(t, 3, func() []int { return inTree(t, cmd.Process.Pid) })
 	nameless := 0

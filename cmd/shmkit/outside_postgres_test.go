@@ -183,6 +183,7 @@ func named(things map[thing]facts, all map[thing][]holding, prefix string) (foun
 }
 
 func TestPostgreSQLsMemoryIsSeenAsProcShowsIt(t *testing.T) {
+	beside(t)
 	p := startPostgres(t, "shared_memory_type=mmap")
 	p.work(t)
 	// Main memory, the System V segment that keeps a second server out, and memory of queries.
@@ -226,6 +227,7 @@ func TestPostgreSQLsMemoryIsSeenAsProcShowsIt(t *testing.T) {
 }
 
 func TestPostgreSQLsSegmentIsSeenAsIpcsShowsIt(t *testing.T) {
+	beside(t)
 	p := startPostgres(t, "shared_memory_type=sysv")
 	p.work(t)
 	things := sameAsProc(t, 3, func() []int { return p.pids(t) })

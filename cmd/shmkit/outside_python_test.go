@@ -42,6 +42,7 @@ if __name__ == "__main__":
 `
 
 func TestPythonsSharedMemoryIsSeenAsProcShowsIt(t *testing.T) {
+	beside(t)
 	python := testenv.RequireTool(t, "python3")
 	if out, err := exec.Command(python, "-c", "import multiprocessing.shared_memory").CombinedOutput(); err != nil {
 		if os.Getenv("CI") == "true" && os.Geteuid() == 0 {

@@ -17,6 +17,14 @@ import (
 // What shmkit says of the memory of other programs is compared with what /proc, ipcs and lsof
 // say of it. /proc is read here once more, by nothing that shmkit itself reads it with.
 
+// beside skips what takes other programs in the short form.
+func beside(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("compares with other programs, which takes a while")
+	}
+}
+
 // thing is what is mapped: of equal device and inode a System V segment and a memfd are two.
 type thing struct{ class, device, inode string }
 

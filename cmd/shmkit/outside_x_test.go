@@ -104,6 +104,7 @@ func shareWithX(t *testing.T, display string, id int) net.Conn {
 }
 
 func TestWhatAnXServerSharesIsSeenAsIpcsShowsIt(t *testing.T) {
+	beside(t)
 	server, display := startX(t)
 	seg, err := sysv.Create(sysv.Private, 256<<10, 0o600)
 	if err != nil {
