@@ -84,8 +84,8 @@ func TestAPOSIXObjectIsFoundWithWhoHasIt(t *testing.T) {
 	if o.Address != "posix:/"+name || o.Path != path || o.Name != "/"+name || o.Mode != 0o644 || o.Allocated.Bytes != 0 {
 		t.Errorf("%+v", o)
 	}
-	writer, _ := says(t, "maps", path, "w")
-	reader, fd := says(t, "maps", path, "r", "keep")
+	writer, _ := says(t, "file", path, "w")
+	reader, fd := says(t, "file", path, "r", "keep")
 	o = only(t, take(t, nil), is)
 	wantPIDs(t, &o, writer, reader)
 	wantWriterAndReader(t, &o, writer, reader)
@@ -114,7 +114,7 @@ func TestAPOSIXObjectIsFoundWithWhoHasIt(t *testing.T) {
 func TestAnObjectWithoutItsNameIsFoundWhereItIsMapped(t *testing.T) {
 	path, _ := shmFile(t)
 	st := statOf(t, path)
-	writer, _ := says(t, "maps", path, "w")
+	writer, _ := says(t, "file", path, "w")
 	ok(t, os.Remove(path))
 	o := only(t, take(t, nil), inode("posix", st.Ino))
 	u := userOf(t, &o, writer.Pid())
@@ -147,7 +147,7 @@ func TestAMemfdIsOneObjectWhoeverHasIt(t *testing.T) {
 		if o.Memfd.SealsUnknown != "" || o.Memfd.Seals.String() == "" {
 			t.Errorf("%s: seals %v, %s", how, o.Memfd.Seals, o.Memfd.SealsUnknown)
 		}
-		other, _ := says(t, "maps", fmt.Sprintf("/proc/%d/fd/%s", maker.Pid(), line[0]), "w", "keep")
+		other, _ := says(t, "file", fmt.Sprintf("/proc/%d/fd/%s", maker.Pid(), line[0]), "w", "keep")
 		o = only(t, take(t, nil), is)
 		wantPIDs(t, &o, maker, other)
 	}
@@ -177,7 +177,7 @@ func TestMemoryWithoutANameIsFound(t *testing.T) {
 	if o.Resident.Unknown != "" {
 		t.Errorf("resident %v", o.Resident)
 	}
-	other, _ := says(t, "maps", way, "w")
+	other, _ := says(t, "file", way, "w")
 	o = only(t, take(t, nil), func(o *inspect.Object) bool { return o.ID == only(t, s, inAddress(want)).ID })
 	wantPIDs(t, &o, maker, other)
 }
@@ -200,9 +200,9 @@ func TestAFileIsAnObjectIfItIsMappedSharedToWriteOrByTwo(t *testing.T) {
 	o, err := s.Object("file:" + path)
 	ok(t, err)
 	wantUnused(t, s, &o)
-	reader, _ := says(t, "maps", path, "r")
+	reader, _ := says(t, "file", path, "r")
 	none("one reads it")
-	second, _ := says(t, "maps", path, "r", "keep")
+	second, _ := says(t, "file", path, "r", "keep")
 	o = only(t, take(t, nil), is)
 	wantPIDs(t, &o, reader, second)
 	if o.Address != "file:"+path || o.Path != path || userOf(t, &o, second.Pid()).Descriptors == nil {
@@ -210,7 +210,7 @@ func TestAFileIsAnObjectIfItIsMappedSharedToWriteOrByTwo(t *testing.T) {
 	}
 	reader.Kill()
 	second.Kill()
-	writer, _ := says(t, "maps", path, "w")
+	writer, _ := says(t, "file", path, "w")
 	o = only(t, take(t, nil), is)
 	wantPIDs(t, &o, writer)
 	ok(t, os.Remove(path))
@@ -225,7 +225,7 @@ func TestAFileIsAnObjectIfItIsMappedSharedToWriteOrByTwo(t *testing.T) {
 
 func TestAFileMayBeCalledDeleted(t *testing.T) {
 	path := fileOf(t, t.TempDir(), "data (deleted)")
-	writer, _ := says(t, "maps", path, "w")
+	writer, _ := says(t, "file", path, "w")
 	o := only(t, take(t, nil), inode("file", statOf(t, path).Ino))
 	wantPIDs(t, &o, writer)
 	if o.Removed || o.Path != path || o.Address != "file:"+path {

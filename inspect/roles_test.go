@@ -31,7 +31,7 @@ const (
 // anything.
 var roles = map[string]testenv.Role{
 	"segment":   segmentRole,
-	"maps":      mapsRole,
+	"maps":      fileRole,
 	"holds":     holdsRole,
 	"memfd":     memfdRole,
 	"nothing":   func([]string) error { return stay() },
@@ -104,8 +104,8 @@ func segmentRole(args []string) error {
 	return errors.Join(stay(), m.Close())
 }
 
-// mapsRole maps a file: path, "w" or "r"; then closes it, unless "keep" follows.
-func mapsRole(args []string) error {
+// fileRole maps a file: path, "w" or "r"; then closes it, unless "keep" follows.
+func fileRole(args []string) error {
 	write := args[1] == "w"
 	flags := os.O_RDONLY
 	if write {
