@@ -7,7 +7,8 @@ import (
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
-// A role that changes its namespace, or ends its main thread, must be on that thread.
-func init() { runtime.LockOSThread() }
+// onMainThread keeps the main goroutine on the main thread: only while packages are initialized it is there for sure. Roles
+// change its namespace, and end it.
+var onMainThread = func() bool { runtime.LockOSThread(); return true }()
 
 func TestMain(m *testing.M) { testenv.Main(m, roles) }

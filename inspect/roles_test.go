@@ -31,7 +31,8 @@ const (
 // anything.
 var roles = map[string]testenv.Role{
 	"segment":   segmentRole,
-	"maps":      fileRole,
+	"maps":      mapsRole,
+	"file":      fileRole,
 	"holds":     holdsRole,
 	"memfd":     memfdRole,
 	"nothing":   func([]string) error { return stay() },
@@ -188,6 +189,9 @@ func addressOf(b []byte) string { return strings.TrimPrefix(fmt.Sprintf("%p", b)
 // elsewhereRole makes a segment, attaches it, and goes into another IPC namespace: args[0] "new" has it made there
 // instead.
 func elsewhereRole(args []string) error {
+	if !onMainThread {
+		return errors.New("another thread")
+	}
 	leave := func() error { return syscall.Unshare(syscall.CLONE_NEWIPC) }
 	if args[0] == "new" {
 		if err := leave(); err != nil {
@@ -223,8 +227,8 @@ func headlessRole(args []string) error {
 		_ = errors.Join(testenv.Say("%d", f.Fd()), stay())
 		os.Exit(0)
 	}()
-	syscall.Syscall(syscall.SYS_EXIT, 0, 0, 0)
-	return nil
+	sys.ExitThread()
+	return errors.New("the main thread goes on")
 }
 
 // memberRole joins objects in a directory.
