@@ -121,8 +121,9 @@ func TestHiddenProcessesAreCounted(t *testing.T) {
 	if n != s.Hidden() {
 		t.Errorf("%d processes are hidden, and %d said to be", n, s.Hidden())
 	}
-	if self := s.Processes(); !slices.ContainsFunc(self, func(p inspect.Process) bool { return p.PID == os.Getpid() && !p.Hidden && p.UID == uint32(os.Geteuid()) }) {
+	if self := s.Processes(); !slices.ContainsFunc(self, func(p inspect.Process) bool {
+		return p.PID == os.Getpid() && !p.Hidden && p.UID == uint32(os.Geteuid())
+	}) {
 		t.Errorf("this process is not among %v", self)
 	}
 }
-
