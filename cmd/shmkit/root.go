@@ -83,7 +83,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 	}
 	add(groupObjects, "Objects:",
 		newCreateCommand(a), newLsCommand(a), newStatCommand(a), newSetCommand(a), newRmCommand(a),
-		newLockCommand(a), newUnlockCommand(a), newLimitsCommand(a), newRecoverCommand(a))
+		newLockCommand(a), newUnlockCommand(a), newLimitsCommand(a), newRecoverCommand(a), newDoctorCommand(a))
 	add(groupContents, "What is in them:",
 		newDumpCommand(a), newPutCommand(a), newGetCommand(a), newFlushCommand(a), newScanCommand(a), newSemCommand(a), newMsgCommand(a))
 	add(groupStreams, "From process to process:",
