@@ -152,7 +152,7 @@ func ParseOp(line string) (Op, error) {
 
 // check refuses what a script cannot mean.
 func (o Op) check(c call) error {
-	for _, flag := range o.Flags.list() {
+	for _, flag := range o.Flags.List() {
 		if !Flags(c.flags).Has(flag) {
 			return fmt.Errorf("%v: %s has no flag %q, only %s", o, o.Call, flag, c.flags)
 		}
