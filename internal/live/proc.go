@@ -83,12 +83,13 @@ func parseLiveArea(line string) (liveArea, bool, error) {
 	}
 	a := liveArea{line: line, start: int64(start-arenaAddr) / model.PageSize, end: int64(end-arenaAddr) / model.PageSize, perms: fields[1]}
 	name := strings.TrimSuffix(strings.TrimLeft(fields[5], " "), " (deleted)")
-	if fields[4] == "0" || name == "" {
+	// The inode number of a segment is its id, and the first one has 0.
+	if name == "" || fields[4] == "0" && !strings.HasPrefix(name, "/SYSV") {
 		return a, true, nil
 	}
 	switch {
 	case strings.HasPrefix(name, "/SYSV"):
-		name = "#" + fields[4] // the inode number is the id
+		name = "#" + fields[4]
 	case strings.HasPrefix(name, "/memfd:"):
 		name = strings.TrimPrefix(name, "/memfd:")
 	case name == "/dev/zero":
