@@ -21,6 +21,11 @@ type Experiment struct {
 func all() []Experiment {
 	return []Experiment{
 		lazy(),
+		frame(),
+		life(),
+		private(),
+		tail(),
+		split(),
 	}
 }
 

@@ -1,7 +1,8 @@
 package explain
 
 import (
-	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -22,9 +23,19 @@ func TestEveryExperimentAgrees(t *testing.T) {
 	}
 }
 
-func describe(r *Report) []byte {
-	b, _ := jsonOf(r)
-	return b
+// describe is a report as text, for people who read a failed test.
+func describe(r *Report) string {
+	var b strings.Builder
+	for _, s := range r.Steps {
+		fmt.Fprintf(&b, "\n%d. %s\n   %s: %s\n", s.Number, s.Title, s.Process, s.Call)
+		for _, f := range s.Facts {
+			mark := " "
+			if !f.Agree {
+				mark = "!"
+			}
+			fmt.Fprintf(&b, " %s %s: predicted %q, shown %q (%s) %s\n", mark, f.What, f.Predicted, f.Shown, f.From, f.Unseen)
+		}
+		fmt.Fprintf(&b, "   %s\n", s.Why)
+	}
+	return b.String() + r.Answer
 }
-
-func jsonOf(r *Report) ([]byte, error) { return json.MarshalIndent(r, "", " ") }

@@ -11,11 +11,11 @@ import (
 // A lab is what an experiment has while it runs. Its methods don't return errors: what
 // must not happen ends the experiment.
 type lab struct {
-	ctx     context.Context
-	opts    *Options
-	report  *Report
-	crew    crew
-	closed  bool
+	ctx    context.Context
+	opts   *Options
+	report *Report
+	crew   crew
+	closed bool
 }
 
 // fail ends the experiment.

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -17,32 +18,79 @@ func factTable(proc string) string { return "page table of " + proc }
 
 const factSegments = "segments"
 
+// A sight is what the kernel shows of all processes and segments, in the words of the
+// model.
+type sight struct {
+	procs    map[string]memory
+	segments string
+	key      int32 // that scripts call 1
+}
+
+// A memory is the list of mappings and the page table of a process.
+type memory struct{ maps, table string }
+
+// foretold is what the model says.
+func (st *stage) foretold() sight {
+	w := sight{map[string]memory{}, st.world.Segments(), st.cast.Key}
+	for _, c := range st.procs {
+		w.procs[c.name] = memory{st.world.Maps(c.name), st.world.Table(c.name)}
+	}
+	return w
+}
+
+// seen is what the kernel shows.
+func (st *stage) seen() (sight, views) {
+	w, all := sight{map[string]memory{}, "", st.cast.Key}, views{}
+	var err error
+	for _, c := range st.procs {
+		var a live.Answer
+		a, all[c.name], err = st.cast.Watch(model.Op{Proc: c.name, Call: "table"})
+		st.lab.check(err)
+		w.procs[c.name] = memory{a.Maps, a.Table}
+	}
+	w.segments, err = st.cast.OwnSegments()
+	st.lab.check(err)
+	return w, all
+}
+
 // expectations are the predictions that are worth telling: of what changes.
-func (w sight) expectations(proc string, told map[string]string, quiet bool) []expectation {
+func (st *stage) expectations(w sight, quiet bool) []expectation {
 	var all []expectation
-	add := func(what, text string) { all = append(all, expect(what, is, text).byModel()) }
-	if !quiet && told[proc] != w.maps+w.table {
-		add(factAreas(proc), expandMaps(w.maps))
-		add(factTable(proc), shortTable(w.maps, w.table))
+	add := func(what, text string) {
+		if st.told[what] != text {
+			all = append(all, expect(what, is, text).byModel())
+			st.told[what] = text
+		}
 	}
-	if told["segments"] != w.segments {
-		add(factSegments, w.segmentsText())
+	for _, c := range st.procs {
+		if m := w.procs[c.name]; !quiet {
+			add(factAreas(c.name), expandMaps(m.maps))
+			add(factTable(c.name), shortTable(m.maps, m.table))
+		}
 	}
+	add(factSegments, w.segmentsText())
 	return all
 }
 
+// keyPattern finds keys as scripts know them. 0 is none.
+var keyPattern = regexp.MustCompile(`key=[1-9][0-9]*`)
+
+// segmentsText has the segments as /proc/sysvipc/shm does, in the words of the model.
 func (w sight) segmentsText() string {
 	if w.segments == "" {
 		return "none"
 	}
-	return strings.ReplaceAll(w.segments, "; ", "\n")
+	text := strings.ReplaceAll(w.segments, "; ", "\n")
+	return keyPattern.ReplaceAllStringFunc(text, func(key string) string {
+		n := pageNumber(strings.TrimPrefix(key, "key="))
+		return fmt.Sprintf("key=%#x", w.key+int32(n)-1)
+	})
 }
 
-// showSight shows areas, page table and segments: if they were predicted, or if they are
+// showSight shows areas, page tables and segments: if they were predicted, or if they are
 // not as the model has them.
-func (st *stage) showSight(s *step, proc string, want, got sight, v live.View) {
-	pid := st.pid(proc)
-	shown := func(what, file, text, predicted string, agree bool) {
+func (st *stage) showSight(s *step, want, got sight, all views) {
+	show := func(what, file, text, predicted string, agree bool) {
 		f := s.find(what)
 		if f == nil {
 			if agree {
@@ -53,9 +101,12 @@ func (st *stage) showSight(s *step, proc string, want, got sight, v live.View) {
 		}
 		f.Shown, f.From, f.Agree = text, file, agree
 	}
-	shown(factAreas(proc), fmt.Sprintf("/proc/%d/maps", pid), rawMaps(v), expandMaps(want.maps), want.maps == got.maps)
-	shown(factTable(proc), fmt.Sprintf("/proc/%d/pagemap", pid), shortTable(got.maps, got.table), shortTable(want.maps, want.table), want.table == got.table)
-	shown(factSegments, "/proc/sysvipc/shm", got.segmentsText(), want.segmentsText(), want.segments == got.segments)
+	for _, c := range st.procs {
+		w, g := want.procs[c.name], got.procs[c.name]
+		show(factAreas(c.name), fmt.Sprintf("/proc/%d/maps", c.Pid()), rawMaps(all[c.name]), expandMaps(w.maps), w.maps == g.maps)
+		show(factTable(c.name), fmt.Sprintf("/proc/%d/pagemap", c.Pid()), shortTable(g.maps, g.table), shortTable(w.maps, w.table), w.table == g.table)
+	}
+	show(factSegments, "/proc/sysvipc/shm", got.segmentsText(), want.segmentsText(), want.segments == got.segments)
 }
 
 // find is the fact of that name, nil if there is none.

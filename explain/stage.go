@@ -18,7 +18,7 @@ type stage struct {
 	cast  *live.Cast
 	world *model.World
 	procs []*child
-	// told is what was last shown of each process: what has not changed is not told again.
+	// told is what was last shown, by fact: what has not changed is not told again.
 	told map[string]string
 }
 
@@ -30,7 +30,7 @@ type player struct {
 
 // stage starts processes that play, with the names A, B and so on.
 func (x *lab) stage(players ...player) *stage {
-	st := &stage{lab: x, cast: live.NewCast(), told: map[string]string{}}
+	st := &stage{lab: x, cast: live.NewCast(), told: map[string]string{factSegments: none}}
 	st.cast.Key = freshKey()
 	dir := x.opts.TempDir
 	if dir == "" {
@@ -39,6 +39,7 @@ func (x *lab) stage(players ...player) *stage {
 	for _, p := range players {
 		c := x.start(p.name, "play", &childOptions{credential: p.credential}, dir)
 		st.procs = append(st.procs, c)
+		st.told[factAreas(p.name)], st.told[factTable(p.name)] = none, none
 		var asks live.Process = c
 		if x.opts.cast != nil {
 			asks = x.opts.cast(c)
@@ -119,13 +120,12 @@ func (st *stage) do(n note, line string) live.Answer {
 		p.why = out.Why
 	}
 	p.expect = append(p.expect, expect(resultOf(op), is, result(op, out.String())).byModel())
-	if n.faults {
+	counts := n.faults && out.Signal == 0 // what brings a signal is not counted
+	if counts {
 		p.expect = append(p.expect, expect(factFaults, is, faultsOf(op, before, st.world.Table(op.Proc))).byModel())
 	}
-	want := st.sight(op.Proc)
-	if !n.quiet || want.segments != "" {
-		p.expect = append(p.expect, want.expectations(op.Proc, st.told, n.quiet)...)
-	}
+	want := st.foretold()
+	p.expect = append(p.expect, st.expectations(want, n.quiet)...)
 	p.expect = append(p.expect, n.expect...)
 
 	var answer live.Answer
@@ -136,11 +136,11 @@ func (st *stage) do(n note, line string) live.Answer {
 		if id := answer.ID; id >= 0 {
 			x.remember("shm", id)
 		}
-		s.show(resultOf(op), result(op, answer.Outcome), "what the call returned")
-		if n.faults {
+		s.show(resultOf(op), result(op, answer.Outcome), fromOf(op))
+		if counts {
 			s.showFaults(v.Faults)
 		}
-		st.compare(s, op.Proc, want, answer, n)
+		st.compare(s, want, n)
 	})
 	return answer
 }
@@ -156,6 +156,17 @@ func resultOf(op model.Op) string {
 		return "bytes"
 	}
 	return "result"
+}
+
+// fromOf says what shows the result.
+func fromOf(op model.Op) string {
+	switch op.Call {
+	case "load", "peek":
+		return "what was loaded"
+	case "store":
+		return "whether it went through"
+	}
+	return "what the call returned"
 }
 
 // result is an outcome for people: an address as the number that it is.
@@ -176,12 +187,11 @@ func faultsOf(op model.Op, before, after string) int {
 	return 0
 }
 
-// showFaults shows how many faults an access had. One that brought a signal has none that
-// were counted.
+// showFaults shows how many faults an access had.
 func (s *step) showFaults(f live.Faults) {
 	const from = "getrusage(RUSAGE_THREAD) before and after"
 	if !f.Counted {
-		s.show(factFaults, "0", from)
+		s.unseen(factFaults, "the access brought a signal", from)
 		return
 	}
 	s.show(factFaults, f.Minor+f.Major, from)
@@ -196,42 +206,24 @@ func (st *stage) pid(name string) int {
 	return 0
 }
 
-// A sight is what the model says that the kernel shows of a process.
-type sight struct{ maps, table, segments string }
-
-func (st *stage) sight(proc string) sight {
-	return sight{st.world.Maps(proc), st.world.Table(proc), st.world.Segments()}
-}
-
 // rereads is how often the kernel is asked again when it shows something else than was
 // predicted: it may be moving a page just now.
 const rereads = 5
 
 // compare compares all that the kernel shows with the model.
-func (st *stage) compare(s *step, proc string, want sight, got live.Answer, n note) {
-	x := st.lab
+func (st *stage) compare(s *step, want sight, n note) {
 	for try := 0; ; try++ {
-		segments, err := st.cast.OwnSegments()
-		x.check(err)
-		now := sight{got.Maps, got.Table, segments}
-		all := views{}
-		for _, c := range st.procs {
-			all[c.name], err = st.cast.Look(c.name)
-			x.check(err)
-		}
-		st.showSight(s, proc, want, now, all[proc])
+		got, all := st.seen()
+		st.showSight(s, want, got, all)
 		if n.look != nil {
 			n.look(s, all)
 		}
 		s.Scene = st.scene(all)
 		st.notice(all)
 		if s.agrees() || try == rereads {
-			break
+			return
 		}
-		got, err = st.cast.Do(model.Op{Proc: proc, Call: "table"})
-		x.check(err)
 	}
-	st.told[proc], st.told["segments"] = want.maps+want.table, want.segments
 }
 
 // notice finds out whether this user sees frames.
@@ -247,20 +239,6 @@ func (st *stage) notice(all views) {
 func (st *stage) look(n note) {
 	x := st.lab
 	p := plan{who: "all", title: n.title, call: "cat /proc/PID/maps; read /proc/PID/pagemap", why: n.why, expect: n.expect}
-	x.step(p, func(s *step) {
-		for try := 0; ; try++ {
-			all := views{}
-			var err error
-			for _, c := range st.procs {
-				all[c.name], err = st.cast.Look(c.name)
-				x.check(err)
-			}
-			n.look(s, all)
-			s.Scene = st.scene(all)
-			st.notice(all)
-			if s.agrees() || try == rereads {
-				return
-			}
-		}
-	})
+	want := st.foretold()
+	x.step(p, func(s *step) { st.compare(s, want, n) })
 }
