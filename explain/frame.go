@@ -100,8 +100,20 @@ func (s *step) compareFrames(all views, a, b place) {
 		answer = "the same"
 	}
 	s.show(factFrames(a, b), answer, "/proc/PID/pagemap, bits 0–54")
-	s.show("frame of "+a.String(), fmt.Sprintf("%#x", one), "/proc/PID/pagemap")
-	s.show("frame of "+b.String(), fmt.Sprintf("%#x", other), "/proc/PID/pagemap")
+	s.show("frame of "+a.String(), frameText(one), "/proc/PID/pagemap")
+	s.show("frame of "+b.String(), frameText(other), "/proc/PID/pagemap")
+}
+
+// frameText is the number of a frame, as it is shown.
+func frameText(n uint64) string { return fmt.Sprintf("%#x", n) }
+
+// showFrame shows the frame of an entry.
+func (s *step) showFrame(what string, e live.PageEntry) {
+	if e.Frame() == 0 {
+		s.unseen(what, needsRoot, "/proc/PID/pagemap, bits 0–54")
+		return
+	}
+	s.show(what, frameText(e.Frame()), "/proc/PID/pagemap, bits 0–54")
 }
 
 // exclusive predicts whether only one page table leads to the frame; everybody may see

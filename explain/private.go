@@ -37,19 +37,24 @@ func runPrivate(x *lab) {
 	st.do(note{title: "B opens the file", quiet: true}, "B open fd=d0 from=A.d0 flags=r,w")
 	st.do(note{title: "B maps it shared"}, "B mmap fd=d0 addr=4p len=1p prot=rw- flags=shared")
 	a, b := place{"A", 0}, place{"B", 4}
+	var shared uint64 // the frame that both have at first
 	st.do(note{title: "B loads", faults: true}, "B load addr=4p")
 	st.do(note{
 		title: "A loads", faults: true,
 		why:    "Private or shared makes no difference to reading: both lead to the page of the file.",
 		expect: []expectation{sameFrame(a, b)},
-		look:   func(s *step, all views) { s.compareFrames(all, a, b) },
+		look: func(s *step, all views) {
+			s.compareFrames(all, a, b)
+			shared = a.in(all).Frame()
+		},
 	}, "A load addr=0")
 	st.do(note{
 		title: "A stores 2", faults: true,
 		why:    "The entry did not allow stores: a fault. The kernel copied the page into a new frame, which is A's alone, and let the store go there: copy on write.",
-		expect: []expectation{otherFrame(a, b), exclusive(a, "yes")},
+		expect: []expectation{otherFrame(a, b), exclusive(a, "yes"), expect("frame of A", isNot, frameText(shared))},
 		look: func(s *step, all views) {
 			s.compareFrames(all, a, b)
+			s.showFrame("frame of A", a.in(all))
 			s.showExclusive(all, a)
 		},
 	}, "A store addr=0 val=2")

@@ -1,23 +1,25 @@
 package explain
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/shmkit/shmkit/internal/live"
 	"github.com/shmkit/shmkit/internal/model"
+	"github.com/shmkit/shmkit/sysv"
 )
 
 // A stage is processes that play operations of the model, and the model, which plays the
 // same.
 type stage struct {
-	lab   *lab
-	cast  *live.Cast
-	world *model.World
-	procs []*child
+	lab     *lab
+	cast    *live.Cast
+	world   *model.World
+	procs   []*child
+	players []player
 	// told is what was last shown, by fact: what has not changed is not told again.
 	told map[string]string
 }
@@ -26,26 +28,22 @@ type stage struct {
 type player struct {
 	name       string
 	credential *syscall.Credential
+	dir        string // for files
 }
 
 // stage starts processes that play, with the names A, B and so on.
 func (x *lab) stage(players ...player) *stage {
 	st := &stage{lab: x, cast: live.NewCast(), told: map[string]string{factSegments: none}}
-	st.cast.Key = freshKey()
+	st.cast.Key = x.freshKey()
 	dir := x.opts.TempDir
 	if dir == "" {
 		dir = os.TempDir()
 	}
 	for _, p := range players {
-		c := x.start(p.name, "play", &childOptions{credential: p.credential}, dir)
-		st.procs = append(st.procs, c)
+		p.dir = dir
+		st.players = append(st.players, p)
+		st.procs = append(st.procs, st.enter(p))
 		st.told[factAreas(p.name)], st.told[factTable(p.name)] = none, none
-		var asks live.Process = c
-		if x.opts.cast != nil {
-			asks = x.opts.cast(c)
-		}
-		st.cast.Enter(p.name, asks)
-		st.reset(c)
 	}
 	machine, users := model.Machine{NoZeroPage: !st.zeroPage()}, []model.User(nil)
 	var err error
@@ -61,11 +59,54 @@ func (x *lab) stage(players ...player) *stage {
 	return st
 }
 
-// freshKey is a key that hardly anybody has, with room for some more behind it.
-func freshKey() int32 {
-	var b [4]byte
-	_, _ = rand.Read(b[:])
-	return int32(binary.NativeEndian.Uint32(b[:])&0x0fff_fff0 | 0x5000_0001)
+// enter starts the process of a player.
+func (st *stage) enter(p player) *child {
+	c := st.lab.start(p.name, "play", &childOptions{credential: p.credential}, p.dir)
+	var asks live.Process = c
+	if st.lab.opts.cast != nil {
+		asks = st.lab.opts.cast(c)
+	}
+	st.cast.Enter(p.name, asks)
+	st.reset(c)
+	return c
+}
+
+// end ends a process, as a step. From the next step on there is another one of its name,
+// in which nothing is mapped.
+func (st *stage) end(n note, name string) {
+	x := st.lab
+	i := slices.IndexFunc(st.procs, func(c *child) bool { return c.name == name })
+	c := st.procs[i]
+	p := plan{who: name, pid: c.Pid(), title: n.title, call: fmt.Sprintf("kill(%d, SIGKILL)", c.Pid()), why: n.why}
+	st.world.Do(model.Op{Proc: name, Call: "exit"})
+	p.expect = append(p.expect, expect("ended by", is, "SIGKILL"))
+	want := st.foretold()
+	p.expect = append(p.expect, st.expectations(want, n.quiet)...)
+	x.step(p, func(s *step) {
+		c.kill()
+		state, err := c.wait(x.ctx)
+		x.check(err)
+		how := state.String()
+		if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL {
+			how = "SIGKILL"
+		}
+		s.show("ended by", how, "waitpid")
+		st.procs[i] = st.enter(st.players[i])
+		st.compare(s, want, n)
+	})
+}
+
+// freshKey is a key that nobody has, with room for some more behind it.
+func (x *lab) freshKey() int32 {
+	const room = 16
+	all, err := sysv.Segments()
+	x.check(err)
+	for {
+		key := int32(rand.IntN(1<<28)&^(room-1) | 0x5000_0000)
+		if !slices.ContainsFunc(all, func(s sysv.SegmentInfo) bool { return int32(s.Key)&^(room-1) == key }) {
+			return key + 1
+		}
+	}
 }
 
 func (st *stage) reset(c *child) {

@@ -90,7 +90,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 		newWriteCommand(a), newReadCommand(a), newSendCommand(a), newRecvCommand(a), newPubCommand(a), newEchoCommand(a), newHzCommand(a), newPushCommand(a), newPopCommand(a), newDeadCommand(a),
 		newMemfdCommand(a), newRunCommand(a), newRWCommand(a), newRWParticipantCommand(), newDemoCommand(a))
 	root.AddCommand(newDemoChildCommand())
-	add(groupOther, "Other:", newCompletionCommand(a), newVersionCommand(a))
+	add(groupOther, "Other:", newExplainCommand(a), newCompletionCommand(a), newVersionCommand(a))
 	root.SetHelpCommandGroupID(groupOther)
 	root.AddCommand(newTopics()...)
 	markFailures(root)
