@@ -58,7 +58,7 @@ func classOf(path []byte) Class {
 func idOf(m *proc.Map, namespace func() uint64) ID {
 	id := ID{Class: classOf(m.Path), Major: m.Major, Minor: m.Minor, Inode: m.Inode}
 	switch {
-	case id.Class == NoClass, m.Inode == 0:
+	case id.Class == NoClass, m.Inode == 0 && id.Class != SegmentClass: // the first segment of a namespace is number 0
 		return ID{}
 	case id.Class == SegmentClass:
 		id.Major, id.Minor, id.Namespace = 0, 0, namespace()

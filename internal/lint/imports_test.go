@@ -86,6 +86,8 @@ var layers = []layer{
 	// A screen of the command, on what inspect tells.
 	{pkg: "internal/top", may: []string{"inspect", "internal/kind", "internal/proc"}},
 	{pkg: "cmd/...", may: []string{anything}},
+	// Runs the command, and plays the processes that are seen.
+	{pkg: "internal/screens", may: []string{".", "posixshm", "sysv"}},
 
 	// Examples show what users can do, so they have no more than users have.
 	{pkg: "examples/...", may: []string{".", "sysv", "pshared", "queue", "topic"}},
