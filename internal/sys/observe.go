@@ -27,6 +27,3 @@ func Release() string {
 	}
 	return unix.ByteSliceToString(u.Release[:])
 }
-
-// O_NOATIME makes open(2) leave the access time alone; for the owner and root.
-const O_NOATIME = unix.O_NOATIME
