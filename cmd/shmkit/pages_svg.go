@@ -75,9 +75,8 @@ func (s *svgWriter) textAt(x, y int, class, text string) {
 
 // lines writes a text, or the part that fits a line and the rest below.
 func (s *svgWriter) lines(x int, text string) {
-	var c pagePicture
 	var b strings.Builder
-	c.wrapped(&b, (svgWidth-2*x)*10/73, "  ", oneLine(text))
+	wrapped(&b, (svgWidth-2*x)*10/73, "  ", oneLine(text))
 	for line := range strings.Lines(b.String()) {
 		rest := strings.TrimLeft(line, " ")
 		s.text(x+(len(line)-len(rest))*7, "", strings.TrimSuffix(rest, "\n"))
