@@ -50,6 +50,11 @@ const svgStyle = `
     .empty, .hole { fill: #262c36; }
     .outside { fill: #161b22; }
     .unknown { fill: #484f58; }
+    .memory-dirty { fill: #1f6feb; }
+    .shared { fill: #7ee787; }
+    .shared-dirty { fill: #2ea043; }
+    .alone { fill: #b3f0ff; }
+    .alone-dirty { fill: #39c5cf; }
   }
 `
 
