@@ -59,7 +59,7 @@ var layers = []layer{
 	{pkg: "internal/fdmap", may: []string{".", "internal/sys", "internal/vm"}},
 	{pkg: "filemap", may: []string{".", "internal/fdmap", "internal/sys"}},
 	{pkg: "posixshm", may: []string{".", "internal/fdmap", "internal/sys"}},
-	{pkg: "memfd", may: []string{".", "internal/fdmap", "internal/sys"}},
+	{pkg: "memfd", may: []string{".", "internal/fdmap", "internal/proc", "internal/sys"}},
 	{pkg: "internal/object", may: []string{".", "internal/fdmap", "internal/sys", "internal/words"}},
 	{pkg: "internal/guest"},
 	{pkg: "pshared", may: []string{".", "internal/object", "internal/futex", "internal/race", "internal/guest", "internal/words"}, tests: []string{"internal/sys", "sysv"}},
