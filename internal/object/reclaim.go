@@ -18,7 +18,7 @@ import (
 // that it has to tell. removed is false if that is not so. One that is gone counts as removed.
 func Reclaim(ctx context.Context, d Dir, kind Kind, name string, keep func(*Object) bool) (removed bool, err error) {
 	p := place{address: kind.String() + ":" + name}
-	file, err := fileName(kind, name)
+	file, err := FileName(kind, name)
 	if err != nil {
 		return false, p.fail("remove", err, "")
 	}
