@@ -70,7 +70,13 @@ func rowsOf(heading, row string, n int) string { return heading + "\n" + strings
 
 func TestLimitsAndSettings(t *testing.T) {
 	const mount = "22 21 0:20 / /proc rw - proc proc rw\n30 25 0:27 / SHM %s - %s %s rw%s\n"
-	shm := rowsOf("key shmid perms size cpid", "0 0 600 4097 1", 80)
+	segments := func(n, size int) string {
+		return rowsOf("key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime rss swap", fmt.Sprintf("0 0 600 %d 1 1 0 0 0 0 0 0 0 1 0 0", size), n)
+	}
+	sets := func(n, count int) string {
+		return rowsOf("key semid perms nsems uid gid cuid cgid otime ctime", fmt.Sprintf("0 0 600 %d 0 0 0 0 0 1", count), n)
+	}
+	queues := rowsOf("key msqid perms cbytes qnum lspid lrpid uid gid cuid cgid stime rtime ctime", "0 0 600 0 0 0 0 0 0 0 0 0 0 1", 8)
 	for _, c := range []struct {
 		name    string
 		changes map[string]string
@@ -78,17 +84,17 @@ func TestLimitsAndSettings(t *testing.T) {
 		says    []string
 	}{
 		{"quiet", nil, "", nil},
-		{"segments, 79 %", map[string]string{"proc/sysvipc/shm": shm, "proc/sys/kernel/shmmni": "101"}, "", nil},
-		{"segments, 80 %", map[string]string{"proc/sysvipc/shm": shm, "proc/sys/kernel/shmmni": "100"}, "warning limit SHMMNI",
+		{"segments, 79 %", map[string]string{"proc/sysvipc/shm": segments(80, 4097), "proc/sys/kernel/shmmni": "101"}, "", nil},
+		{"segments, 80 %", map[string]string{"proc/sysvipc/shm": segments(80, 4097), "proc/sys/kernel/shmmni": "100"}, "warning limit SHMMNI",
 			[]string{"80 of 100", "80 %", "ENOSPC", "kernel.shmmni=200"}},
-		{"segments, 95 %", map[string]string{"proc/sysvipc/shm": shm, "proc/sys/kernel/shmmni": "84"}, "problem limit SHMMNI", []string{"95 %"}},
-		{"pages", map[string]string{"proc/sysvipc/shm": rowsOf("size shmid", fmt.Sprint(os.Getpagesize()+1), 80), "proc/sys/kernel/shmall": "200"},
+		{"segments, 95 %", map[string]string{"proc/sysvipc/shm": segments(80, 4097), "proc/sys/kernel/shmmni": "84"}, "problem limit SHMMNI", []string{"95 %"}},
+		{"pages", map[string]string{"proc/sysvipc/shm": segments(80, os.Getpagesize()+1), "proc/sys/kernel/shmall": "200"},
 			"warning limit SHMALL", []string{"160 of 200 pages", "kernel.shmall=400"}},
-		{"sets", map[string]string{"proc/sysvipc/sem": rowsOf("key nsems", "0 1", 9), "proc/sys/kernel/sem": "10 100 5 9"},
+		{"sets", map[string]string{"proc/sysvipc/sem": sets(9, 1), "proc/sys/kernel/sem": "10 100 5 9"},
 			"problem limit SEMMNI", []string{"9 of 9", "kernel.sem='10 100 5 18'"}},
-		{"semaphores", map[string]string{"proc/sysvipc/sem": rowsOf("key nsems", "0 10", 9), "proc/sys/kernel/sem": "10 100 5 100"},
+		{"semaphores", map[string]string{"proc/sysvipc/sem": sets(9, 10), "proc/sys/kernel/sem": "10 100 5 100"},
 			"warning limit SEMMNS", []string{"90 of 100", "kernel.sem='10 200 5 100'"}},
-		{"queues", map[string]string{"proc/sysvipc/msg": rowsOf("key", "0", 8), "proc/sys/kernel/msgmni": "10"}, "warning limit MSGMNI", []string{"kernel.msgmni=20"}},
+		{"queues", map[string]string{"proc/sysvipc/msg": queues, "proc/sys/kernel/msgmni": "10"}, "warning limit MSGMNI", []string{"kernel.msgmni=20"}},
 		{"no System V", map[string]string{"proc/sysvipc/shm": "", "proc/sysvipc/sem": "", "proc/sysvipc/msg": ""}, "", nil},
 		{"open files", map[string]string{"proc/sys/fs/file-nr": "960 0 1000"}, "problem limit file-max", []string{"ENFILE"}},
 		{"mappings", map[string]string{"proc/77/comm": "a b\n", "proc/77/maps": strings.Repeat("x\n", 90), "proc/sys/vm/max_map_count": "100"},
