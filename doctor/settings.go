@@ -59,6 +59,9 @@ func (e *examination) logind(uid int) error {
 	if uid != 0 && uid < firstUser || !e.runs("systemd-logind") {
 		return nil
 	}
+	if e.lingers(uid) {
+		return nil
+	}
 	value, file, err := e.removeIPC()
 	if err != nil {
 		return err
@@ -78,6 +81,24 @@ func (e *examination) logind(uid int) error {
 		Command:  "mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\\nRemoveIPC=no\\n' > /etc/systemd/logind.conf.d/ipc.conf && systemctl restart systemd-logind  # or: loginctl enable-linger USER",
 	})
 	return nil
+}
+
+// lingers reports whether a user's manager stays when he logs out, and with it what is his.
+func (e *examination) lingers(uid int) bool {
+	if uid == 0 { // it is about all others
+		return false
+	}
+	text, err := os.ReadFile(e.root("etc/passwd"))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.SplitN(line, ":", 4); len(f) == 4 && f[2] == itoa(uid) {
+			_, err := os.Stat(e.root("var/lib/systemd/linger", filepath.Base(f[0])))
+			return err == nil
+		}
+	}
+	return false
 }
 
 // runs reports whether there is a process of a name.
@@ -109,7 +130,9 @@ func (e *examination) removeIPC() (value, file string, err error) {
 		if err != nil {
 			return missing(err)
 		}
-		if v, ok := setting(string(text), "Login", "RemoveIPC"); ok {
+		if v, ok := setting(string(text), "Login", "RemoveIPC"); ok && v == "" {
+			value, file = "yes", ""
+		} else if ok {
 			value, file = v, path
 		}
 		return nil
