@@ -77,8 +77,7 @@ func walk(ctx context.Context, o *Options) (found walker, err error) {
 		found.held = append(found.held, w.held...)
 		for id, m := range w.memories {
 			if there := found.memories[id]; there != nil {
-				there.maps = append(there.maps, m.maps...)
-				there.fds = append(there.fds, m.fds...)
+				there.add(m)
 			} else {
 				found.memories[id] = m
 			}
@@ -164,7 +163,7 @@ func (w *walker) maps(p, thread proc.Process, r *process) (uses bool, lines int,
 	w.last = nil
 	err = thread.Maps(func(m *proc.Map) bool {
 		lines++
-		if m.Inode == 0 || len(m.Path) == 0 {
+		if len(m.Path) == 0 { // anonymous: the most there are
 			return true
 		}
 		key := mapKey{m.Major, m.Minor, m.Inode}
