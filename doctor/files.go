@@ -125,7 +125,7 @@ func what(path string) string {
 
 func (e *examination) unopenable(address, what, meaning, how string) {
 	e.add(Finding{
-		Kind: UnopenableOne, Severity: Warning, Object: address,
+		Kind: Unopenable, Severity: Warning, Object: address,
 		Summary: what, Meaning: meaning, Evidence: how, Command: "shmkit rm " + address,
 		Kept: "what it is for is not known",
 	})

@@ -202,7 +202,7 @@ func (e *examination) groupLimit() error {
 func (e *examination) group(dir, used, most string) {
 	u, err1 := number(filepath.Join(dir, used))
 	m, err2 := number(filepath.Join(dir, most))
-	if err1 != nil || err2 != nil || m >= 1<<62 {
+	if err1 != nil || err2 != nil {
 		return
 	}
 	shared := ""

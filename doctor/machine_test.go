@@ -62,7 +62,7 @@ func machine(t testing.TB, changes map[string]string) *Options {
 	if err := os.Chmod(filepath.Join(root, "shm"), os.ModeSticky|0o777); err != nil {
 		t.Fatal(err)
 	}
-	return &Options{Proc: filepath.Join(root, "proc"), Shm: filepath.Join(root, "shm"), Root: root, NoObjects: true}
+	return &Options{Proc: filepath.Join(root, "proc"), Shm: filepath.Join(root, "shm"), Root: root, Areas: Limits | Settings}
 }
 
 // rowsOf makes a table of /proc/sysvipc with n rows.
@@ -87,7 +87,7 @@ func TestLimitsAndSettings(t *testing.T) {
 		{"segments, 79 %", map[string]string{"proc/sysvipc/shm": segments(80, 4097), "proc/sys/kernel/shmmni": "101"}, "", nil},
 		{"segments, 80 %", map[string]string{"proc/sysvipc/shm": segments(80, 4097), "proc/sys/kernel/shmmni": "100"}, "warning limit SHMMNI",
 			[]string{"80 of 100", "80 %", "ENOSPC", "kernel.shmmni=200"}},
-		{"segments, 95 %", map[string]string{"proc/sysvipc/shm": segments(80, 4097), "proc/sys/kernel/shmmni": "84"}, "problem limit SHMMNI", []string{"95 %"}},
+		{"segments, 95 %", map[string]string{"proc/sysvipc/shm": segments(95, 4097), "proc/sys/kernel/shmmni": "100"}, "problem limit SHMMNI", []string{"95 %"}},
 		{"pages", map[string]string{"proc/sysvipc/shm": segments(80, os.Getpagesize()+1), "proc/sys/kernel/shmall": "200"},
 			"warning limit SHMALL", []string{"160 of 200 pages", "kernel.shmall=400"}},
 		{"sets", map[string]string{"proc/sysvipc/sem": sets(9, 1), "proc/sys/kernel/sem": "10 100 5 9"},
@@ -123,6 +123,7 @@ func TestLimitsAndSettings(t *testing.T) {
 		{"on a disk", map[string]string{"proc/self/mountinfo": fmt.Sprintf(mount, "rw", "ext4", "/dev/sda1", "")}, "warning shm-missing SHM", []string{"no tmpfs but ext4"}},
 		{"protected", map[string]string{"proc/sys/fs/protected_regular": "2"}, "notice protected-open fs.protected_regular", []string{"is 2", "EACCES"}},
 		{"removed by force", map[string]string{"proc/sys/kernel/shm_rmid_forced": "1"}, "notice remove-forced kernel.shm_rmid_forced", nil},
+		{"no leases", map[string]string{"proc/sys/fs/leases-enable": "0"}, "notice no-leases fs.leases-enable", nil},
 		{"logind, as it comes", map[string]string{"proc/9/comm": "systemd-logind\n"}, "notice remove-ipc logind.conf", []string{"it is the default"}},
 		{"logind, off", map[string]string{"proc/9/comm": "systemd-logind\n", "etc/systemd/logind.conf": "[Login]\n#RemoveIPC=yes\nRemoveIPC = no\n"}, "", nil},
 		{"logind, another section", map[string]string{"proc/9/comm": "systemd-logind\n", "etc/systemd/logind.conf": "[Else]\nRemoveIPC=no\n"},
@@ -181,7 +182,7 @@ func TestNoShm(t *testing.T) {
 	if err := os.Remove(o.Shm); err != nil {
 		t.Fatal(err)
 	}
-	o.NoObjects = false
+	o.Areas = 0
 	found, err := Examine(ctx, o)
 	if err != nil || len(found) != 1 || found[0].Kind != ShmMissing || found[0].Severity != Problem {
 		t.Errorf("%+v, %v", found, err)
@@ -252,7 +253,7 @@ func TestRealLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Remove()
-	found, err := Examine(ctx, &Options{NoObjects: true})
+	found, err := Examine(ctx, &Options{Areas: Limits | Settings})
 	if f, ok := about(found, "SHMMNI"); err != nil || !ok || f.Severity != Problem || !strings.Contains(f.Summary, "1 of 1") {
 		t.Errorf("%+v, %v", found, err)
 	}

@@ -29,7 +29,6 @@ func (e *examination) mount() error {
 		return err
 	}
 	e.mode(info)
-	e.room()
 	m, ok, err := e.mounted()
 	if err != nil || !ok {
 		return missing(err)
@@ -56,10 +55,10 @@ func (e *examination) mode(info fs.FileInfo) {
 }
 
 // room looks at how full /dev/shm is.
-func (e *examination) room() {
+func (e *examination) room() error {
 	use, err := sys.UseOfFileSystem(e.shm())
 	if err != nil {
-		return
+		return missing(err) // mount says it
 	}
 	e.limit(bound{
 		name: e.shm(), of: "in " + e.shm(), format: size,
@@ -73,6 +72,7 @@ func (e *examination) room() {
 		source:  "statfs(" + e.shm() + ")",
 		command: fmt.Sprintf("mount -o remount,nr_inodes=%d %s", twice(use.Files, 1<<62), quote(e.shm())),
 	}, share{use.Files - use.FreeFiles, use.Files})
+	return nil
 }
 
 // mounted returns what is mounted at /dev/shm, the last of those above each other.

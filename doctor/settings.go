@@ -12,7 +12,7 @@ import (
 
 // settings looks at what the machine is told to do with shared memory.
 func (e *examination) settings() error {
-	return errors.Join(e.protected(), e.forced(), e.logind(os.Geteuid()))
+	return errors.Join(e.protected(), e.forced(), e.leases(), e.logind(os.Geteuid()))
 }
 
 func (e *examination) protected() error {
@@ -47,6 +47,24 @@ func (e *examination) forced() error {
 		Meaning:  "A System V segment is removed with the process that made it, or its last attachment: none can be left for the next process.",
 		Evidence: e.proc("sys/kernel/shm_rmid_forced"),
 		Command:  "sysctl -w kernel.shm_rmid_forced=0",
+	})
+	return nil
+}
+
+func (e *examination) leases() error {
+	n, err := e.numbers("sys/fs/leases-enable", 1)
+	if err != nil {
+		return missing(err)
+	}
+	if n[0] != 0 {
+		return nil
+	}
+	e.add(Finding{
+		Kind: NoLeases, Severity: Notice, Object: "fs.leases-enable",
+		Summary:  "fs.leases-enable is 0",
+		Meaning:  "Whether somebody uses a POSIX object cannot be asked: none is told of, and none removed.",
+		Evidence: e.proc("sys/fs/leases-enable"),
+		Command:  "sysctl -w fs.leases-enable=1",
 	})
 	return nil
 }

@@ -198,7 +198,7 @@ func TestNamesThatCannotBeOpened(t *testing.T) {
 				t.Fatal(err)
 			}
 			f, ok := about(examineOwn(t, dir), "lock:x")
-			if !ok || f.Kind != UnopenableOne || f.Severity != Warning || f.Fixable != c.fixable || !strings.Contains(f.Summary, c.says) {
+			if !ok || f.Kind != Unopenable || f.Severity != Warning || f.Fixable != c.fixable || !strings.Contains(f.Summary, c.says) {
 				t.Errorf("%+v", f)
 			}
 			if !c.fixable {
@@ -314,4 +314,53 @@ func TestAnObjectIsProvedUnusedAgain(t *testing.T) {
 	if err := queue.Remove("q", dir); err != nil {
 		t.Error(err)
 	}
+}
+
+// The directory of a user's objects, as others may have made it.
+func TestDirectoriesThatNobodyTrusts(t *testing.T) {
+	me := "shmkit-" + itoa(os.Geteuid())
+	for _, c := range []struct {
+		name, why string
+		put       func(path string) error
+	}{
+		{"as it should be", "", func(p string) error { return os.Mkdir(p, 0o700) }},
+		{"symbolic link", "symbolic link", func(p string) error { return os.Symlink("/tmp", p) }},
+		{"file", "no directory", func(p string) error { return os.WriteFile(p, nil, 0o600) }},
+		{"others may write", "others may write", func(p string) error { return errors.Join(os.Mkdir(p, 0o700), os.Chmod(p, 0o777)) }},
+		{"another user's", "belongs to user 65533", func(p string) error { return errors.Join(os.Mkdir(p, 0o700), os.Chown(p, 65533, -1)) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("SHMKIT_DIR", "")
+			shm := folder(t)
+			path := filepath.Join(shm, me)
+			if err := c.put(path); errors.Is(err, os.ErrPermission) {
+				t.Skip("needs root: ", err)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			found, err := Examine(ctx, &Options{Shm: shm, Age: -1, Areas: Shared})
+			if err != nil || len(found) > 1 || len(found) == 1 != (c.why != "") {
+				t.Fatalf("%+v, %v", found, err)
+			}
+			if len(found) > 0 && (found[0].Kind != Unopenable || found[0].Severity != Problem || !strings.Contains(found[0].Summary, c.why)) {
+				t.Errorf("%+v", found)
+			}
+		})
+	}
+}
+
+// An object of a user whom nobody but himself trusts.
+func TestAnObjectOfAStranger(t *testing.T) {
+	testenv.RequireRoot(t)
+	dir := ownFolder(t)
+	p := member(t, "lock", "persistent", dir)
+	if err := os.Chown(filepath.Join(dir, "lock.l"), 65533, -1); err != nil {
+		t.Fatal(err)
+	}
+	f, ok := about(examineOwn(t, dir), "lock:l")
+	if !ok || f.Kind != Unopenable || f.Fixable || !strings.Contains(f.Summary, "user 65533") {
+		t.Errorf("%+v", f)
+	}
+	p.Send("done")
+	p.Expect("fine")
 }

@@ -171,7 +171,7 @@ func TestDoctorGoesOnAfterAFailure(t *testing.T) {
 		return
 	}
 	left(t, "a", "b", "c")
-	found, err := doctor.Examine(t.Context(), &doctor.Options{Age: -1, NoMachine: true})
+	found, err := doctor.Examine(t.Context(), &doctor.Options{Age: -1, Areas: doctor.SystemV | doctor.Shared | doctor.Files})
 	if err != nil || len(found) != 3 {
 		t.Fatalf("%+v, %v", found, err)
 	}
