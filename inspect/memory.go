@@ -54,11 +54,11 @@ func classOf(path []byte) Class {
 }
 
 // idOf returns what the memory of a mapping is known by. A segment is its number in a namespace,
-// whatever device it is on, so that one that nobody maps has an ID as well.
+// whatever device it is on, so that one that nobody maps has an ID as well. The first of a namespace has the number 0.
 func idOf(m *proc.Map, namespace func() uint64) ID {
 	id := ID{Class: classOf(m.Path), Major: m.Major, Minor: m.Minor, Inode: m.Inode}
 	switch {
-	case id.Class == NoClass, m.Inode == 0:
+	case id.Class == NoClass:
 		return ID{}
 	case id.Class == SegmentClass:
 		id.Major, id.Minor, id.Namespace = 0, 0, namespace()

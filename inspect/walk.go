@@ -164,7 +164,7 @@ func (w *walker) maps(p, thread proc.Process, r *process) (uses bool, lines int,
 	w.last = nil
 	err = thread.Maps(func(m *proc.Map) bool {
 		lines++
-		if m.Inode == 0 || len(m.Path) == 0 {
+		if len(m.Path) == 0 { // anonymous: the most there are
 			return true
 		}
 		key := mapKey{m.Major, m.Minor, m.Inode}

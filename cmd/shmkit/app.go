@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 )
@@ -19,6 +20,7 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	kinds    *kind.Registry
+	inspect  inspect.Options // where to look; Kinds and Deep are the command's
 	// isTerminal tells it of in, out or err.
 	isTerminal func(stream any) bool
 	getenv     func(string) string
