@@ -14,15 +14,21 @@ import (
 // Live is the machine as a Source.
 type Live struct {
 	Options inspect.Options // but for Deep
-	// Tell is what Look shows.
-	Tell func(ctx context.Context, address string) ([]string, error)
+	// Tell is what Look shows of an object. s is what was sampled last.
+	Tell func(ctx context.Context, s *inspect.Snapshot, address string) ([]string, error)
 
 	mu    sync.Mutex
-	users kind.Names // protected by mu
+	users kind.Names        // protected by mu, as the next one
+	last  *inspect.Snapshot // nil: none yet
 }
 
 // Look implements Source.
-func (l *Live) Look(ctx context.Context, i Item) ([]string, error) { return l.Tell(ctx, i.Address) }
+func (l *Live) Look(ctx context.Context, i Item) ([]string, error) {
+	l.mu.Lock()
+	s := l.last
+	l.mu.Unlock()
+	return l.Tell(ctx, s, i.Address)
+}
 
 // Sample implements Source.
 func (l *Live) Sample(ctx context.Context) (*Sample, error) {
@@ -45,6 +51,9 @@ func (l *Live) Sample(ctx context.Context) (*Sample, error) {
 	}
 	l.count(s)
 	s.Took = time.Since(began)
+	l.mu.Lock()
+	l.last = snapshot
+	l.mu.Unlock()
 	return s, nil
 }
 
