@@ -18,8 +18,6 @@ import (
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m, nil) }
-
 // scripted is a source of a test.
 type scripted struct {
 	sample func(n int) (*Sample, error)
