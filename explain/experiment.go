@@ -23,6 +23,7 @@ func all() []Experiment {
 		lazy(),
 		frame(),
 		life(),
+		permissions(),
 		private(),
 		tail(),
 		split(),

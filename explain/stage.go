@@ -20,6 +20,7 @@ type stage struct {
 	world   *model.World
 	procs   []*child
 	players []player
+	users   []model.User // who they are
 	// told is what was last shown, by fact: what has not changed is not told again.
 	told map[string]string
 }
@@ -45,16 +46,16 @@ func (x *lab) stage(players ...player) *stage {
 		st.procs = append(st.procs, st.enter(p))
 		st.told[factAreas(p.name)], st.told[factTable(p.name)] = none, none
 	}
-	machine, users := model.Machine{NoZeroPage: !st.zeroPage()}, []model.User(nil)
+	machine := model.Machine{NoZeroPage: !st.zeroPage()}
 	var err error
 	machine.Limits, err = live.LimitsNow()
 	x.check(err)
 	for _, c := range st.procs {
 		u, err := live.UserOf(c.Pid())
 		x.check(err)
-		users = append(users, u)
+		st.users = append(st.users, u)
 	}
-	st.world = model.NewWorld(machine, users...)
+	st.world = model.NewWorld(machine, st.users...)
 	st.cast.Forget()
 	return st
 }
