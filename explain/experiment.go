@@ -24,6 +24,7 @@ func all() []Experiment {
 		frame(),
 		life(),
 		permissions(),
+		file(),
 		private(),
 		tail(),
 		split(),
