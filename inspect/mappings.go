@@ -1,6 +1,12 @@
 package inspect
 
-import "errors"
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/shmkit/shmkit/internal/proc"
+)
 
 // A ProcessMap is the address space of a process.
 type ProcessMap struct {
@@ -44,5 +50,93 @@ func (r Range) Len() uint64 { return r.End - r.Start }
 // MappingsOf returns the mappings of a process. fs.ErrNotExist: there is no such process.
 // fs.ErrPermission: it does not let this user look.
 func MappingsOf(pid int, o *Options) (ProcessMap, error) {
-	return ProcessMap{}, errors.ErrUnsupported
+	if o == nil {
+		o = &Options{}
+	}
+	p, err := proc.Open(o.proc(), pid, proc.NewBuffer())
+	if err != nil {
+		return ProcessMap{}, fmt.Errorf("mappings of process %d: %w", pid, err)
+	}
+	defer p.Close()
+	r := mapReader{p: p, pm: ProcessMap{Process: Process{PID: pid, UID: p.Owner()}}}
+	if err := r.read(); err != nil {
+		if proc.Gone(err) {
+			err = fs.ErrNotExist
+		}
+		return ProcessMap{}, fmt.Errorf("mappings of process %d: %w", pid, err)
+	}
+	return r.pm, nil
+}
+
+// A mapReader reads one process.
+type mapReader struct {
+	p  proc.Process
+	pm ProcessMap
+}
+
+func (r *mapReader) read() (err error) {
+	if r.pm.Command, err = r.p.Comm(); err != nil {
+		return err
+	}
+	if r.pm.IPC, err = r.p.IPCNamespace(); err != nil && !proc.Refused(err) && !proc.Gone(err) {
+		return err
+	}
+	r.pm.Locked.Unknown = "the process does not tell"
+	if s, err := r.p.Status(); err == nil {
+		r.pm.UID, r.pm.Locked = s.UID, Amount{Bytes: s.Locked}
+	}
+	if s, err := r.p.Stat(); err == nil {
+		r.pm.MinorFaults, r.pm.MajorFaults = s.MinorFaults, s.MajorFaults
+	}
+	err = r.p.Smaps(func(m *proc.Smaps) bool {
+		r.pm.Mappings = append(r.pm.Mappings, r.sizes(m))
+		return true
+	})
+	if err == nil || proc.Gone(err) && len(r.pm.Mappings) == 0 && r.exists() != nil {
+		return err
+	}
+	r.pm.Unknown = fmt.Sprintf("smaps of the process cannot be read: %v", err)
+	r.pm.Mappings = nil
+	return r.p.Maps(func(m *proc.Map) bool {
+		r.pm.Mappings = append(r.pm.Mappings, r.mapping(m))
+		return true
+	})
+}
+
+// exists returns nil if the process is there.
+func (r *mapReader) exists() error {
+	_, err := r.p.Comm()
+	return err
+}
+
+// mapping is what maps tells.
+func (r *mapReader) mapping(m *proc.Map) Mapping {
+	out := Mapping{Range: Range{Start: m.Start, End: m.End, Offset: m.Offset, Protection: protectionOf(m.Perms)},
+		Device: fmt.Sprintf("%02x:%02x", m.Major, m.Minor), ID: idOf(m, func() uint64 { return r.pm.IPC })}
+	out.Path, out.Gone = proc.Path(m.Path)
+	out.Object = r.object(&out)
+	return out
+}
+
+// object names what is mapped. That of a POSIX object or file is only as good as its path in maps.
+func (r *mapReader) object(m *Mapping) string {
+	switch {
+	case m.ID.Class == NoClass:
+		return ""
+	case m.ID.Class == SegmentClass:
+		return fmt.Sprintf("sysv:id=%d", m.ID.Inode)
+	case m.ID.Class == FileClass && !m.Gone:
+		return "file:" + m.Path
+	}
+	return fmt.Sprintf("map:%d/%x", r.pm.PID, m.Start)
+}
+
+// sizes is what smaps tells.
+func (r *mapReader) sizes(s *proc.Smaps) Mapping {
+	m := r.mapping(&s.Map)
+	m.Resident, m.Proportional = s.Resident(), s.Pss
+	m.SharedClean, m.SharedDirty, m.PrivateClean, m.PrivateDirty = s.SharedClean, s.SharedDirty, s.PrivateClean, s.PrivateDirty
+	m.Referenced, m.Anonymous, m.Swapped, m.Locked, m.Huge, m.PageSize = s.Referenced, s.Anonymous, s.Swap, s.Locked, s.Huge(), s.PageSize
+	m.Flags = strings.Fields(string(s.Flags))
+	return m
 }

@@ -9,6 +9,7 @@ import (
 // Groups of commands, as help shows them.
 const (
 	groupObjects  = "objects"
+	groupSeeing   = "seeing"
 	groupContents = "contents"
 	groupStreams  = "streams"
 	groupOther    = "other"
@@ -83,8 +84,16 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 		}
 	}
 	add(groupObjects, "Objects:",
-		newCreateCommand(a), newLsCommand(a), newStatCommand(a), newWhoCommand(a), newMapsCommand(a), newSetCommand(a), newRmCommand(a),
-		newLockCommand(a), newUnlockCommand(a), newLimitsCommand(a), newRecoverCommand(a))
+		newCreateCommand(a), newSetCommand(a), newRmCommand(a), newLockCommand(a), newUnlockCommand(a), newRecoverCommand(a))
+	add(groupSeeing, "What there is, and who uses it:",
+		newLsCommand(a),
+		newStatCommand(a),
+		newWhoCommand(a),
+		newMapsCommand(a),
+		newPagesCommand(a),
+		newTopCommand(a),
+		newLimitsCommand(a),
+	)
 	add(groupContents, "What is in them:",
 		newDumpCommand(a), newPutCommand(a), newGetCommand(a), newFlushCommand(a), newScanCommand(a), newSemCommand(a), newMsgCommand(a))
 	add(groupStreams, "From process to process:",

@@ -68,7 +68,7 @@ var layers = []layer{
 	{pkg: "internal/stream", may: []string{".", "sysv", "topic", "internal/fdmap", "internal/sys", "internal/vm", "internal/words"}},
 	{pkg: "internal/address"},
 	{pkg: "internal/proc", may: []string{"internal/sys"}},
-	{pkg: "inspect", may: []string{"sysv", "posixshm", "memfd", "pshared", "queue", "topic", "internal/proc", "internal/address", "internal/sys"}, tests: []string{".", "filemap"}},
+	{pkg: "inspect", may: []string{"sysv", "posixshm", "memfd", "pshared", "queue", "topic", "internal/object", "internal/proc", "internal/address", "internal/sys"}, tests: []string{".", "filemap"}},
 	{pkg: "internal/kind", may: []string{".", "inspect", "sysv", "filemap", "pshared", "queue", "topic", "internal/address", "internal/stream"}},
 	{pkg: "internal/kind/named", may: []string{"inspect", "pshared", "internal/address", "internal/kind"}},
 	{pkg: "internal/kind/lockkind", may: []string{"inspect", "pshared", "internal/address", "internal/kind", "internal/kind/named"}},
@@ -80,6 +80,8 @@ var layers = []layer{
 	{pkg: "internal/kind/filekind", may: []string{".", "inspect", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
 	{pkg: "internal/kind/memfdkind", may: []string{".", "inspect", "memfd", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
 	{pkg: "internal/kind/mapkind", may: []string{"inspect", "internal/address", "internal/kind", "internal/kind/inode"}},
+	// A screen of the command, on what inspect tells.
+	{pkg: "internal/top", may: []string{"inspect", "internal/kind", "internal/proc"}},
 	{pkg: "cmd/...", may: []string{anything}},
 
 	// Examples show what users can do, so they have no more than users have.
@@ -168,7 +170,7 @@ func TestOnlyTestsImportTestenv(t *testing.T) {
 
 // notLibrary are the folders whose packages users of the library don't compile.
 var notLibrary = []string{
-	"cmd/...", "examples/...", "benchmarks/...", testenvDir, shmtestDir, "internal/lint", "internal/kind/...",
+	"cmd/...", "examples/...", "benchmarks/...", testenvDir, shmtestDir, "internal/lint", "internal/kind/...", "internal/top",
 }
 
 // libraryImportsOnlyStd promises users of the library that it brings in nothing

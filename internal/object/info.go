@@ -88,7 +88,7 @@ func List(d Dir) ([]Info, error) {
 	}
 	var all []Info
 	for _, e := range entries {
-		kind, name, ok := parseFileName(e.Name())
+		kind, name, ok := ParseFileName(e.Name())
 		if !ok {
 			continue
 		}
@@ -110,7 +110,7 @@ func Names(d Dir, of Kind) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if kind, name, ok := parseFileName(e.Name()); ok && kind == of {
+		if kind, name, ok := ParseFileName(e.Name()); ok && kind == of {
 			names = append(names, name)
 		}
 	}
@@ -123,7 +123,7 @@ func Names(d Dir, of Kind) ([]string, error) {
 func Look(d Dir, kind Kind, name string, body func(i *Info, m *shmkit.Mapping, bodyOffset int64) error) (Info, error) {
 	i := Info{Kind: kind, Name: name}
 	p := place{address: kind.String() + ":" + name}
-	file, err := fileName(kind, name)
+	file, err := FileName(kind, name)
 	if err != nil {
 		return i, p.fail("stat", err, "")
 	}
@@ -258,7 +258,7 @@ func (i *Info) readMembers(o *Object) error {
 // persistent one. What is broken, or of another version, and open to nobody, goes too.
 func Remove(d Dir, kind Kind, name string) error {
 	p := place{address: kind.String() + ":" + name}
-	file, err := fileName(kind, name)
+	file, err := FileName(kind, name)
 	if err != nil {
 		return p.fail("remove", err, "")
 	}

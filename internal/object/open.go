@@ -40,7 +40,7 @@ func open(ctx context.Context, d Dir, name string, c Config, create, exclusive b
 	if exclusive {
 		op = "create"
 	}
-	file, err := fileName(c.Kind, name)
+	file, err := FileName(c.Kind, name)
 	if err != nil {
 		return nil, p.fail(op, err, "")
 	}
