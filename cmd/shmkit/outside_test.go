@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -254,7 +255,11 @@ func sameAsProc(t testing.TB, least int, pids func() []int) map[thing]facts {
 		if len(found) < least {
 			return fmt.Errorf("they share %d things, want at least %d", len(found), least)
 		}
-		stats := kindFacts(t, append([]string{"stat"}, addresses...)...)
+		r := runKinds(t, append([]string{"stat", "--json"}, addresses...)...)
+		if r.code != exitDone {
+			return errors.New(r.err) // something has gone meanwhile
+		}
+		stats := decode(t, r.out)
 		after := heldByAny(holdings(t), pids())
 		for k, f := range found {
 			if !slices.Equal(pidsOf(before[k]), pidsOf(after[k])) {
@@ -285,7 +290,7 @@ func inTheEnd(t testing.TB, what string, check func() error) {
 	var last error
 	ended := false
 	defer func() {
-		if !ended {
+		if !ended && last != nil {
 			t.Error(last)
 		}
 	}()
