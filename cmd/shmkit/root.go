@@ -93,6 +93,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 		newPagesCommand(a),
 		newTopCommand(a),
 		newLimitsCommand(a),
+		newDoctorCommand(a),
+		newExplainCommand(a),
 	)
 	add(groupContents, "What is in them:",
 		newDumpCommand(a), newPutCommand(a), newGetCommand(a), newFlushCommand(a), newScanCommand(a), newSemCommand(a), newMsgCommand(a))
