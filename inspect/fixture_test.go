@@ -154,9 +154,8 @@ func TestAHostileMachineIsNoErrorAndNoPanic(t *testing.T) {
 		t.Errorf("%v", errs)
 	}
 	for address, o := range all {
-		t.Logf("%s: %+v", address, o)
 		if _, err := s.Object(address); err != nil {
-			t.Errorf("%v", err)
+			t.Errorf("%+v: %v", o, err)
 		}
 	}
 	// What is whole is told, whatever stands beside it.
