@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/shmkit/shmkit/inspect"
+	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
@@ -266,6 +267,16 @@ func TestPagesProvesThatTwoProcessesShareAFrame(t *testing.T) {
 	if !strings.Contains(out, ", of posix:/"+name) || !strings.Contains(out, "one piece of memory") {
 		t.Errorf("\n%s", out)
 	}
+	// Private memory is no object.
+	start := privateMemory(t, a.Pid())
+	j = parsePagesJSON(t, mustRunKinds(t, "pages", fmt.Sprintf("map:%d/%x", a.Pid(), start), "--json"))
+	if j.Kind != "map" || j.Object != nil || len(j.Processes) != 1 || j.Processes[0].Runs[0].Address != fmt.Sprintf("%#x", start) {
+		t.Errorf("%+v", j)
+	}
+	out = mustRunKinds(t, "pages", fmt.Sprintf("map:%d/%x", a.Pid(), start))
+	if !strings.HasPrefix(out, fmt.Sprintf("map:%d/%x\n", a.Pid(), start)) || !strings.Contains(out, fmt.Sprintf("\n%08x  ", start)) {
+		t.Errorf("\n%s", out)
+	}
 	// Who may not look is told so, and sees the object itself if he may open it.
 	if err := os.Chmod("/dev/shm/"+name, 0o666); err != nil {
 		t.Fatal(err)
@@ -276,6 +287,23 @@ func TestPagesProvesThatTwoProcessesShareAFrame(t *testing.T) {
 	}
 	refused(t, runKinds(t, "pages", "posix:/"+name, "--pid", fmt.Sprint(os.Getpid())), exitFailed,
 		fmt.Sprintf("process %d does not map", os.Getpid()), fmt.Sprint(a.Pid()))
+}
+
+// privateMemory is where a process has anonymous memory of its own.
+func privateMemory(t testing.TB, pid int) uint64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		e, err := sys.ParseMapsEntry(strings.TrimSuffix(line, "\n"))
+		if err == nil && e.Perms == "rw-p" && e.Inode == 0 {
+			return uint64(e.Start)
+		}
+	}
+	t.Fatal("it has none")
+	return 0
 }
 
 func mustRunKinds(t testing.TB, args ...string) string {
