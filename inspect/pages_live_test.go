@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/shmkit/shmkit/inspect"
+	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/internal/testenv"
 	"github.com/shmkit/shmkit/sysv"
 )
@@ -331,5 +332,50 @@ func TestLookingTouchesNothing(t *testing.T) {
 	}
 	if after := state(); after != before {
 		t.Errorf("before\n%s\nafter\n%s", before, after)
+	}
+}
+
+// What is looked at is the object that was found, and not what has its name by now.
+func TestAnotherFileOfTheNameIsNotLookedAt(t *testing.T) {
+	path := aFile(t, 2)
+	object := objectOf(t, path)
+	if err := os.Rename(path, path+".old"); err != nil { // so that its number is not given out again
+		t.Fatal(err)
+	}
+	defer os.Remove(path + ".old")
+	if err := os.WriteFile(path, make([]byte, 2*os.Getpagesize()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := look(t, object, nil)
+	if got := picture(each(t, p, p.Object), inspect.PageUnknown, "?", present, "M"); got != "??" || len(p.Object.Blind) != 1 {
+		t.Errorf("%s, %q", got, p.Object.Blind)
+	}
+}
+
+func TestALeaseIsNotBroken(t *testing.T) {
+	path := aFile(t, 1)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := sys.Lease(int(f.Fd())); err != nil {
+		t.Skipf("there are no leases here: %v", err)
+	}
+	defer sys.EndLease(int(f.Fd()))
+	s, err := inspect.Take(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := s.Object("file:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := look(t, &object, &inspect.PagesOptions{PIDs: []int{}})
+	if wanted, err := sys.LeaseWanted(int(f.Fd())); wanted || err != nil {
+		t.Errorf("somebody wants the lease to end: %v, %v", wanted, err)
+	}
+	if len(p.Object.Blind) != 1 || !strings.Contains(p.Object.Blind[0], "lease") {
+		t.Errorf("%q", p.Object.Blind)
 	}
 }

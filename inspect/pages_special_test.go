@@ -104,6 +104,17 @@ func TestHugePagesAreToldPageByPage(t *testing.T) {
 			t.Fatalf("page %d: %v", n, page.State)
 		}
 	}
+	// Without /proc/kpageflags, which is root's, the scan of the page table tells, where there is one.
+	root := t.TempDir()
+	if err := os.Symlink(fmt.Sprintf("/proc/%d", os.Getpid()), fmt.Sprintf("%s/%d", root, os.Getpid())); err != nil {
+		t.Fatal(err)
+	}
+	plain := look(t, o, &inspect.PagesOptions{Proc: root})
+	last := each(t, plain, plain.Processes[0])[per]
+	if _, _, err := sys.PagemapScan(pagemapFile(t), uint64(addr), uint64(addr)+size, sys.PageIsHuge, sys.PageIsHuge, make([]sys.PageRegion, 1)); err == nil &&
+		last.State&(present|inspect.PageHuge|inspect.PageLarge) != present|inspect.PageHuge {
+		t.Errorf("the scan tells %v", last.State)
+	}
 	// Of the file itself the kernel tells nothing.
 	if got := each(t, p, p.Object)[0].State; got != inspect.PageUnknown || len(p.Object.Blind) != 1 {
 		t.Errorf("%v, %q", got, p.Object.Blind)
@@ -164,4 +175,15 @@ func TestPagesInSwap(t *testing.T) {
 		}
 		return picture(each(t, p, p.Object), inspect.PageSwapped, "S", present, "M", hole, "-") == "SSM-"
 	})
+}
+
+// pagemapFile is a descriptor of this process's page table until the test ends.
+func pagemapFile(t testing.TB) int {
+	t.Helper()
+	f, err := os.Open("/proc/self/pagemap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return int(f.Fd())
 }
