@@ -56,20 +56,25 @@ func (s *Snapshot) inMemory(id ID) bool {
 
 // facts fills in what stat tells, and how much of the file is in memory. path leads to the file; follow as for stat.
 func (s *Snapshot) facts(o *Object, path string, follow bool, st *syscall.Stat_t) {
-	const blockSize = 512 // of st_blocks, on every file system
-	o.Size = uint64(st.Size)
-	o.Allocated = Amount{Bytes: uint64(st.Blocks) * blockSize}
+	o.set(st)
 	o.PageSize = s.pageSize
-	o.UID, o.GID = st.Uid, st.Gid
-	o.Mode = os.FileMode(st.Mode & 0o777)
-	o.Modified, o.Changed, o.Accessed = when(st.Mtim), when(st.Ctim), when(st.Atim)
-	o.Removed = st.Nlink == 0
 	if uint64(st.Blksize) > s.pageSize && s.inMemory(o.ID) {
 		if magic, err := sys.FileSystemOf(path); err == nil && magic == sys.HUGETLBFS_MAGIC {
 			o.PageSize = uint64(st.Blksize)
 		}
 	}
 	s.cache(o, path, follow, st)
+}
+
+// set takes over what stat tells.
+func (o *Object) set(st *syscall.Stat_t) {
+	const blockSize = 512 // of st_blocks, on every file system
+	o.Size = uint64(st.Size)
+	o.Allocated = Amount{Bytes: uint64(st.Blocks) * blockSize}
+	o.UID, o.GID = st.Uid, st.Gid
+	o.Mode = os.FileMode(st.Mode & 0o777)
+	o.Modified, o.Changed, o.Accessed = when(st.Mtim), when(st.Ctim), when(st.Atim)
+	o.Removed = st.Nlink == 0
 }
 
 func when(t syscall.Timespec) time.Time { return time.Unix(t.Unix()) }
@@ -84,6 +89,7 @@ func (s *Snapshot) cache(o *Object, path string, follow bool, st *syscall.Stat_t
 	use, why := s.cacheStat(o.ID, path, follow, st)
 	switch {
 	case why == "":
+		o.set(st) // as it was after that: it may have grown
 		o.Resident.Bytes = use.Cached * s.pageSize
 		o.Dirty.Bytes = (use.Dirty + use.Writeback) * s.pageSize
 		if memory {
@@ -100,7 +106,7 @@ func (s *Snapshot) cache(o *Object, path string, follow bool, st *syscall.Stat_t
 	}
 }
 
-// cacheStat asks the kernel. why says why it does not tell.
+// cacheStat asks the kernel, and brings st up to date. why says why it does not tell.
 func (s *Snapshot) cacheStat(id ID, path string, follow bool, st *syscall.Stat_t) (use sys.CacheUse, why string) {
 	const notTold = "only who may write the file, or owns it, is told"
 	if st.Blocks == 0 && s.inMemory(id) {
@@ -118,11 +124,12 @@ func (s *Snapshot) cacheStat(id ID, path string, follow bool, st *syscall.Stat_t
 		return use, fmt.Sprintf("it cannot be opened: %v", err)
 	}
 	defer syscall.Close(fd)
+	use, err = sys.CacheStat(fd)
 	var now syscall.Stat_t
-	if err := syscall.Fstat(fd, &now); err != nil || now.Dev != st.Dev || now.Ino != st.Ino {
+	if e := syscall.Fstat(fd, &now); e != nil || now.Dev != st.Dev || now.Ino != st.Ino {
 		return use, "another file has its name by now"
 	}
-	use, err = sys.CacheStat(fd)
+	*st = now
 	switch {
 	case err == nil:
 		return use, ""

@@ -44,7 +44,7 @@ func (s *Snapshot) inside(o *Object, m *memory) (way string, ok bool) {
 	o.Locked, o.Huge = Amount{Unknown: whyNotDeep}, Amount{Unknown: whyNotDeep}
 	o.Size = m.reach()
 	why := "nobody has a descriptor of it, and only root is shown what is behind a mapping"
-	for _, way := range s.ways(m) {
+	for way := range s.ways(m) {
 		st, err := stat(way, true)
 		if err == nil && s.same(m.id, &st) {
 			s.facts(o, way, true, &st)

@@ -93,10 +93,37 @@ func (m *memory) shared() bool {
 	return false
 }
 
-// sort puts what several walkers found in order.
+// add takes over what another walker found of the same memory. Each of them went through processes by PID, and through
+// a process by address.
+func (m *memory) add(o *memory) {
+	both := make([]mapped, 0, len(m.maps)+len(o.maps))
+	a, b := m.maps, o.maps
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].pid < b[0].pid {
+			both, a = append(both, a[0]), a[1:]
+		} else {
+			both, b = append(both, b[0]), b[1:]
+		}
+	}
+	m.maps = append(append(both, a...), b...)
+	m.fds = append(m.fds, o.fds...)
+}
+
+// sort puts descriptors in order: they come as the kernel and the walkers have them.
 func (m *memory) sort() {
-	slices.SortFunc(m.maps, func(a, b mapped) int { return cmp.Or(cmp.Compare(a.pid, b.pid), cmp.Compare(a.Start, b.Start)) })
 	slices.SortFunc(m.fds, func(a, b descriptor) int { return cmp.Or(cmp.Compare(a.pid, b.pid), cmp.Compare(a.fd, b.fd)) })
+}
+
+// pids returns how many processes have it, at most.
+func (m *memory) pids() (n int) {
+	last := int32(-1)
+	for i := range m.maps {
+		if m.maps[i].pid != last {
+			last = m.maps[i].pid
+			n++
+		}
+	}
+	return n + len(m.fds)
 }
 
 // reach returns how far mappings reach into it.

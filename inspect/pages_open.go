@@ -144,7 +144,7 @@ func chosen(object *Object, pids []int, root string) ([]User, error) {
 		}
 		dir := fmt.Sprintf("%s/%d", root, pid)
 		if _, err := os.Stat(dir); err != nil {
-			return nil, fmt.Errorf("there is no process %d: %w", pid, why(err))
+			return nil, &pagesError{fmt.Sprintf("there is no process %d", pid), err}
 		}
 		if f, err := os.Open(dir + "/maps"); errors.Is(err, fs.ErrPermission) {
 			return nil, fmt.Errorf("whether process %d maps %s: %w", pid, object.Address, why(err))
@@ -155,6 +155,15 @@ func chosen(object *Object, pids []int, root string) ([]User, error) {
 	}
 	return users, nil
 }
+
+// A pagesError is an error in other words than the kernel's.
+type pagesError struct {
+	text string
+	err  error
+}
+
+func (e *pagesError) Error() string { return e.text }
+func (e *pagesError) Unwrap() error { return e.err }
 
 // openProcesses makes the views of processes. One that has ended has none.
 func (p *Pages) openProcesses(root string, users []User) {
@@ -225,6 +234,9 @@ func openPages(object *Object, root string) (*os.File, error) {
 		}
 		return f
 	}
+	if isLeased(object, root) {
+		return nil, errors.New("a process has a lease on it, which opening it would break")
+	}
 	if object.Path != "" {
 		if f := try(object.Path, syscall.O_NOFOLLOW); f != nil {
 			return f, nil
@@ -246,13 +258,38 @@ func openPages(object *Object, root string) (*os.File, error) {
 	}
 	switch {
 	case object.ID.Class == SegmentClass && first == nil:
-		return nil, errors.New("nobody who can be seen maps it: which of its pages are in memory can be told only by attaching it, which changes its times and last process")
+		return nil, fmt.Errorf("nobody who can be seen maps it: which of its pages are in memory can be told only by attaching it, which changes its times and last process%s", object.counted())
 	case object.ID.Class == SegmentClass:
-		return nil, fmt.Errorf("which of its pages are in memory can be told only to root, or by attaching it, which changes its times and last process (%w)", first)
+		return nil, fmt.Errorf("which of its pages are in memory is told to root, or by attaching it, which changes its times and last process%s", object.counted())
 	case first == nil:
 		return nil, errors.New("it has no name, and nobody who can be seen has it open")
 	}
 	return nil, fmt.Errorf("it cannot be opened: %w", first)
+}
+
+// counted is how many pages the kernel counts, without saying which.
+func (o *Object) counted() string {
+	if o.Resident.Unknown != "" || o.Swapped.Unknown != "" {
+		return ""
+	}
+	pages := func(a Amount) string {
+		if n := (a.Bytes + pageBytes - 1) / pageBytes; n != 1 {
+			return fmt.Sprint(n, " pages")
+		}
+		return "1 page"
+	}
+	return fmt.Sprintf(" (all in all there are %s in memory and %s in swap)", pages(o.Resident), pages(o.Swapped))
+}
+
+// isLeased reports whether a process has a lease on a file. It would be told that somebody opens it.
+func isLeased(object *Object, root string) bool {
+	if object.ID.Class != FileClass {
+		return false
+	}
+	locks, err := proc.Locks(root)
+	return err == nil && slices.ContainsFunc(locks, func(l proc.Lock) bool {
+		return l.Type == "LEASE" && l.Inode == object.ID.Inode && l.Major == object.ID.Major && l.Minor == object.ID.Minor
+	})
 }
 
 // openQuietly opens for reading without a trace: the access time stays, and nothing waits.

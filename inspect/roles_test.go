@@ -42,6 +42,8 @@ var roles = map[string]testenv.Role{
 	"member":    memberRole,
 	"look":      lookRole,
 	"churn":     churnRole,
+	"crowd":     crowdRole,
+	"many":      manyRole,
 }
 
 // stay waits for the test, or its end.

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 )
 
@@ -10,8 +11,8 @@ func (s *Snapshot) users(m *memory) []User {
 	if m == nil {
 		return nil
 	}
-	var all []User
 	maps, fds := m.maps, m.fds
+	all := make([]User, 0, m.pids())
 	for len(maps) > 0 || len(fds) > 0 {
 		pid := int32(0)
 		switch {
@@ -27,8 +28,8 @@ func (s *Snapshot) users(m *memory) []User {
 		for k < len(fds) && fds[k].pid == pid {
 			k++
 		}
-		if u, ok := s.user(int(pid), maps[:n], fds[:k]); ok {
-			all = append(all, u)
+		if p := s.process(int(pid)); p != nil { // else it had ended
+			all = append(all, s.user(p, maps[:n], fds[:k]))
 		}
 		maps, fds = maps[n:], fds[k:]
 	}
@@ -36,12 +37,8 @@ func (s *Snapshot) users(m *memory) []User {
 }
 
 // user puts together what one process has of a memory.
-func (s *Snapshot) user(pid int, maps []mapped, fds []descriptor) (u User, ok bool) {
-	p := s.process(pid)
-	if p == nil { // it had ended
-		return u, false
-	}
-	u = User{PID: pid, Command: p.Command, UID: p.UID, Self: pid == s.self && pid != 0, Resident: Amount{Unknown: whyNotDeep}}
+func (s *Snapshot) user(p *process, maps []mapped, fds []descriptor) User {
+	u := User{PID: p.PID, Command: p.Command, UID: p.UID, Self: p.PID == s.self, Resident: Amount{Unknown: whyNotDeep}}
 	u.OtherNamespace = s.ipc != 0 && p.IPC != 0 && p.IPC != s.ipc
 	if len(maps) == 0 {
 		u.Resident.Unknown = ""
@@ -61,7 +58,7 @@ func (s *Snapshot) user(pid int, maps []mapped, fds []descriptor) (u User, ok bo
 	for _, d := range fds {
 		u.Descriptors = append(u.Descriptors, int(d.fd))
 	}
-	return u, true
+	return u
 }
 
 // whyNotDeep is why what smaps would tell is not known.
@@ -134,16 +131,21 @@ func (s *Snapshot) nameless(m *memory) (address string, ok bool) {
 	return "", false
 }
 
-// ways returns paths that lead to a memory without a name: through descriptors, and, for those whom the kernel lets,
+// ways ranges over paths that lead to a memory without a name: through descriptors, and, for those whom the kernel lets,
 // through mappings. Only a few of them: any is as good as another, but for processes that end.
-func (s *Snapshot) ways(m *memory) (paths []string) {
+func (s *Snapshot) ways(m *memory) iter.Seq[string] {
 	const most = 4
-	for _, d := range m.fds[:min(most, len(m.fds))] {
-		paths = append(paths, fmt.Sprintf("%s/%d/fd/%d", s.options.proc(), d.pid, d.fd))
+	return func(yield func(string) bool) {
+		for _, d := range m.fds[:min(most, len(m.fds))] {
+			if !yield(fmt.Sprintf("%s/%d/fd/%d", s.options.proc(), d.pid, d.fd)) {
+				return
+			}
+		}
+		for i := range m.maps[:min(most, len(m.maps))] {
+			at := &m.maps[i]
+			if !yield(fmt.Sprintf("%s/%d/map_files/%x-%x", s.options.proc(), at.pid, at.Start, at.End)) {
+				return
+			}
+		}
 	}
-	for i := range m.maps[:min(most, len(m.maps))] {
-		at := &m.maps[i]
-		paths = append(paths, fmt.Sprintf("%s/%d/map_files/%x-%x", s.options.proc(), at.pid, at.Start, at.End))
-	}
-	return paths
 }

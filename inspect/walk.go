@@ -77,8 +77,7 @@ func walk(ctx context.Context, o *Options) (found walker, err error) {
 		found.held = append(found.held, w.held...)
 		for id, m := range w.memories {
 			if there := found.memories[id]; there != nil {
-				there.maps = append(there.maps, m.maps...)
-				there.fds = append(there.fds, m.fds...)
+				there.add(m)
 			} else {
 				found.memories[id] = m
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/shmkit/shmkit/explain"
 	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
@@ -24,6 +25,9 @@ type app struct {
 	// isTerminal tells it of in, out or err.
 	isTerminal func(stream any) bool
 	getenv     func(string) string
+
+	// experiment is explain.Run if nil; tests have others.
+	experiment func(context.Context, explain.Experiment, *explain.Options) (*explain.Report, error)
 
 	args []string // the command line
 	// screen is how large the terminal is that out is now, nil if it is none.

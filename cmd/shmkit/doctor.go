@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -293,29 +292,4 @@ func printKind(w io.Writer, a *app, all []doctor.Finding) {
 			fmt.Fprintln(w, "    Mend by:  "+oneLine(f.Command)) // in one piece, to be copied
 		}
 	}
-}
-
-// textWidth is how wide text is at most.
-const textWidth = 80
-
-// paragraph writes text in lines, with a label in front of the first.
-func paragraph(w io.Writer, label, indent, text string) {
-	line := indent + label
-	width, begin := utf8.RuneCountInString(line), utf8.RuneCountInString(line)
-	for _, word := range strings.Fields(oneLine(text)) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case width > begin && width+1+n > textWidth:
-			fmt.Fprintln(w, line)
-			line = indent + strings.Repeat(" ", utf8.RuneCountInString(label)) + word
-			width = begin + n
-		case width > begin:
-			line += " " + word
-			width += 1 + n
-		default:
-			line += word
-			width += n
-		}
-	}
-	fmt.Fprintln(w, line)
 }

@@ -8,9 +8,12 @@ package main
 
 import (
 	"os"
+
+	"github.com/shmkit/shmkit/explain"
 )
 
 func main() {
+	explain.Main() // or be a process of an experiment
 	ctx, end := signalContext()
 	a := &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,

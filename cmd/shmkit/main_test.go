@@ -16,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/shmkit/shmkit/explain"
 	"github.com/shmkit/shmkit/internal/kind"
 	"github.com/shmkit/shmkit/internal/kind/sysvkind"
 	"github.com/shmkit/shmkit/internal/testenv"
@@ -29,6 +30,7 @@ const roleVariable = "SHMKIT_TEST_ROLE"
 // it by that name (scripts, exec.Command), "exe" for one that has started itself
 // as /proc/self/exe, and the roles for testenv.Start.
 func TestMain(m *testing.M) {
+	explain.Main()
 	if name := filepath.Base(os.Args[0]); name != "shmkit" && name != "exe" {
 		testenv.OwnIPC()
 	}
@@ -37,6 +39,7 @@ func TestMain(m *testing.M) {
 		"shmkit-ignores": shmkitIgnoringHangups,
 		"shmkit-limited": limitedRole,
 		"attached":       attachedRole,
+		"holds-page":     holdsPageRole,
 		"stubborn":       stubbornRole,
 		"starts":         startsRole,
 	})

@@ -96,7 +96,7 @@ func shareWithX(t *testing.T, display string, id int) net.Conn {
 	}
 	base := binary.LittleEndian.Uint32(rest[4:])
 	send([]byte{reply[9], 1}, uint16(4), base+1, uint32(id), uint32(0)) // attach
-	send([]byte{43, 0}, uint16(1))                                     // and what has an answer
+	send([]byte{43, 0}, uint16(1))                                      // and what has an answer
 	if reply := receive(32); reply[0] != 1 {
 		t.Fatalf("the X server does not attach it: error %d", reply[1])
 	}

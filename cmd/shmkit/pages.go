@@ -191,6 +191,10 @@ func (c *pagesCommand) find(ctx context.Context, a *app, text string) (*pageSubj
 	case err == nil:
 		s.object = &object
 		s.object.Users = slices.DeleteFunc(object.Users, func(u inspect.User) bool { return u.Self })
+		if mapping {
+			err = s.narrow(c)
+			return s, err
+		}
 	case !mapping:
 		return nil, err
 	}
@@ -209,6 +213,29 @@ func (s *pageSubject) parse(rest string) error {
 	return nil
 }
 
+// narrow makes the part that is shown that of the mapping.
+func (s *pageSubject) narrow(c *pagesCommand) error {
+	for _, u := range s.object.Users {
+		for _, r := range u.Ranges {
+			if u.PID != s.pid || r.Start != s.start {
+				continue
+			}
+			// It may reach behind the end of a file, where there are no pages.
+			size := min(r.Len(), s.object.Size-min(r.Offset, s.object.Size))
+			off, n := uint64(c.part.offset.n), uint64(c.part.length.n)
+			if off > size || n > size-off {
+				return fmt.Errorf("%d bytes at offset %d are outside: %s has %d bytes", n, off, s.name, size)
+			}
+			if n == 0 {
+				n = size - off
+			}
+			c.part.offset.n, c.part.length.n = int64(r.Offset+off), int64(n)
+			return nil
+		}
+	}
+	return fmt.Errorf("no mapping of process %d begins at %x", s.pid, s.start)
+}
+
 // few leaves out processes where there are many and nobody says which.
 func (s *pageSubject) few(pids []int) []int {
 	if pids != nil || s.object == nil {
@@ -219,6 +246,9 @@ func (s *pageSubject) few(pids []int) []int {
 		return nil
 	}
 	s.left = len(all) - mostProcesses
+	if i := slices.Index(all, s.pid); i >= mostProcesses { // the one that was named stays
+		all[mostProcesses-1] = s.pid
+	}
 	return all[:mostProcesses]
 }
 
@@ -245,5 +275,9 @@ func (s *pageSubject) title() string {
 	if s.object == nil {
 		return fmt.Sprintf("map:%d/%x", s.pid, s.start)
 	}
-	return fmt.Sprintf("%s  %s", oneLine(s.object.Address), formatSize(s.object.Size))
+	title := fmt.Sprintf("%s  %s", oneLine(s.object.Address), formatSize(s.object.Size))
+	if s.pid != 0 && s.name != s.object.Address {
+		title = fmt.Sprintf("%s, of %s", s.name, title)
+	}
+	return title
 }

@@ -22,6 +22,14 @@ func (c pageCell) look() int {
 	return max(best, 0)
 }
 
+// pages is how many there are.
+func (c pageCell) pages() (n int64) {
+	for _, count := range c {
+		n += count
+	}
+	return n
+}
+
 // viewPages is what was seen of a view.
 type viewPages struct {
 	view   *inspect.PageView

@@ -45,7 +45,7 @@ func (l pageLayout) room() int64 { return int64(l.columns) * int64(l.rows) }
 func (c *pagePicture) draw(w io.Writer, a *app, l pageLayout) error {
 	var b strings.Builder
 	fmt.Fprintln(&b, a.bold(c.title))
-	c.wrapped(&b, l.width, "", c.scale())
+	wrapped(&b, l.width, "", c.scale())
 	b.WriteByte('\n')
 	if l.together {
 		c.drawViews(&b, a, l, c.views)
@@ -65,17 +65,21 @@ func (c *pagePicture) draw(w io.Writer, a *app, l pageLayout) error {
 		}
 		of := map[bool]string{true: "object", false: "process"}[object]
 		for _, look := range looks {
-			fmt.Fprintf(&b, "%-7s  %s  %s\n", of, a.inLook(look, string(pageLooks[look].letter)), pageLooks[look].text)
+			var text strings.Builder
+			const indent = 12 // of the texts
+			wrapped(&text, max(l.width-indent, indent), "", pageLooks[look].text)
+			fmt.Fprintf(&b, "%-7s  %s  %s\n", of, a.inLook(look, string(pageLooks[look].letter)),
+				strings.ReplaceAll(strings.TrimSuffix(text.String(), "\n"), "\n", "\n"+strings.Repeat(" ", indent)))
 			of = ""
 		}
 	}
 	b.WriteByte('\n')
 	for _, v := range c.views {
-		c.wrapped(&b, l.width, "  ", v.name+": "+v.summary())
+		wrapped(&b, l.width, "  ", v.name+": "+v.summary())
 	}
 	for _, lines := range [][]string{c.sentences(), c.remarks()} {
 		for _, line := range lines {
-			c.wrapped(&b, l.width, "  ", line)
+			wrapped(&b, l.width, "  ", line)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -155,7 +159,7 @@ func (a *app) inLook(look int, text string) string {
 }
 
 // wrapped writes a line, or several where it is too wide, the others indented.
-func (c *pagePicture) wrapped(b *strings.Builder, width int, indent, text string) {
+func wrapped(b *strings.Builder, width int, indent, text string) {
 	line := ""
 	for word := range strings.FieldsSeq(text) {
 		switch {

@@ -50,6 +50,11 @@ const svgStyle = `
     .empty, .hole { fill: #262c36; }
     .outside { fill: #161b22; }
     .unknown { fill: #484f58; }
+    .memory-dirty { fill: #1f6feb; }
+    .shared { fill: #7ee787; }
+    .shared-dirty { fill: #2ea043; }
+    .alone { fill: #b3f0ff; }
+    .alone-dirty { fill: #39c5cf; }
   }
 `
 
@@ -75,9 +80,8 @@ func (s *svgWriter) textAt(x, y int, class, text string) {
 
 // lines writes a text, or the part that fits a line and the rest below.
 func (s *svgWriter) lines(x int, text string) {
-	var c pagePicture
 	var b strings.Builder
-	c.wrapped(&b, (svgWidth-2*x)*10/73, "  ", oneLine(text))
+	wrapped(&b, (svgWidth-2*x)*10/73, "  ", oneLine(text))
 	for line := range strings.Lines(b.String()) {
 		rest := strings.TrimLeft(line, " ")
 		s.text(x+(len(line)-len(rest))*7, "", strings.TrimSuffix(rest, "\n"))

@@ -56,6 +56,9 @@ func (w *viewPages) summary() string {
 	}
 	object := w.view.PID == 0
 	there := w.count(inspect.PagePresent)
+	if w.looks[lookUnknown] == w.looks.pages() {
+		return "not told"
+	}
 	if object {
 		parts = append(parts, fmt.Sprintf("%d in memory", there))
 		say(w.count(inspect.PageReserved), "of them reserved")

@@ -94,6 +94,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 		newTopCommand(a),
 		newLimitsCommand(a),
 		newDoctorCommand(a),
+		newExplainCommand(a),
 	)
 	add(groupContents, "What is in them:",
 		newDumpCommand(a), newPutCommand(a), newGetCommand(a), newFlushCommand(a), newScanCommand(a), newSemCommand(a), newMsgCommand(a))

@@ -51,7 +51,8 @@ var layers = []layer{
 	{pkg: "internal/futex", may: []string{"internal/sys", "internal/words"}},
 	{pkg: "internal/vm", may: []string{"internal/sys"}},
 	// The model makes no call. Its tests ask the kernel.
-	{pkg: "internal/model", tests: []string{"internal/sys", "sysv"}},
+	{pkg: "internal/model", tests: []string{"internal/sys", "internal/live", "sysv"}},
+	{pkg: "internal/live", may: []string{"internal/model", "internal/sys"}},
 	// A mapping comes from somewhere: the tests take System V segments.
 	{pkg: ".", may: []string{"internal/sys", "internal/vm", "internal/words"}, tests: []string{"sysv", "internal/fdmap"}},
 	{pkg: "sysv", may: []string{".", "internal/sys", "internal/vm"}},
@@ -66,6 +67,7 @@ var layers = []layer{
 	{pkg: "topic", may: []string{".", "pshared", "internal/object", "internal/futex", "internal/words", "internal/race"}, tests: []string{"internal/sys", "internal/race"}},
 	{pkg: "doctor", may: []string{"sysv", "pshared", "queue", "topic", "inspect", "internal/proc", "internal/sys"}},
 	{pkg: "internal/race"},
+	{pkg: "explain", may: []string{".", "sysv", "memfd", "filemap", "posixshm", "pshared", "queue", "topic", "internal/live", "internal/model", "internal/sys"}},
 	{pkg: "internal/stream", may: []string{".", "sysv", "topic", "internal/fdmap", "internal/sys", "internal/vm", "internal/words"}},
 	{pkg: "internal/address"},
 	{pkg: "internal/proc", may: []string{"internal/sys"}},
@@ -84,6 +86,8 @@ var layers = []layer{
 	// A screen of the command, on what inspect tells.
 	{pkg: "internal/top", may: []string{"inspect", "internal/kind", "internal/proc"}},
 	{pkg: "cmd/...", may: []string{anything}},
+	// Runs the command, and plays the processes that are seen.
+	{pkg: "internal/screens", may: []string{".", "posixshm", "sysv"}},
 
 	// Examples show what users can do, so they have no more than users have.
 	{pkg: "examples/...", may: []string{".", "sysv", "pshared", "queue", "topic"}},

@@ -81,15 +81,15 @@ func (c *comparison) step(i int, step Step) *disagreement {
 	}
 	switch {
 	case step.Want != "" && want.String() != step.Want:
-		return differ("the script expects "+step.Want, want.String(), got.outcome)
-	case want.String() != got.outcome && !mayBeClean(op, want, got):
-		return differ("outcome", want.String(), got.outcome)
-	case op.Call == "shmget" && !want.Failed() && c.world.Symbol(op.ID) != got.id:
-		return differ("id", fmt.Sprint(c.world.Symbol(op.ID)), fmt.Sprint(got.id))
-	case c.world.Maps(op.Proc) != got.maps:
-		return differ("maps of "+op.Proc, c.world.Maps(op.Proc), got.maps)
-	case c.world.Table(op.Proc) != got.table:
-		return differ("page table of "+op.Proc, c.world.Table(op.Proc), got.table)
+		return differ("the script expects "+step.Want, want.String(), got.Outcome)
+	case want.String() != got.Outcome && !mayBeClean(op, want, got):
+		return differ("outcome", want.String(), got.Outcome)
+	case op.Call == "shmget" && !want.Failed() && c.world.Symbol(op.ID) != got.ID:
+		return differ("id", fmt.Sprint(c.world.Symbol(op.ID)), fmt.Sprint(got.ID))
+	case c.world.Maps(op.Proc) != got.Maps:
+		return differ("maps of "+op.Proc, c.world.Maps(op.Proc), got.Maps)
+	case c.world.Table(op.Proc) != got.Table:
+		return differ("page table of "+op.Proc, c.world.Table(op.Proc), got.Table)
 	}
 	if segments := c.rig.segments(); c.world.Segments() != segments {
 		return differ("segments", c.world.Segments(), segments)
@@ -99,8 +99,8 @@ func (c *comparison) step(i int, step Step) *disagreement {
 
 // mayBeClean: the kernel writes dirty pages back when it likes, so one that the model has
 // as dirty may be clean already. The reverse is a disagreement.
-func mayBeClean(op Op, want Outcome, got liveAnswer) bool {
-	return op.Call == "dirty" && want.String() == "dirty" && got.outcome == "clean"
+func mayBeClean(op Op, want Outcome, got LiveAnswer) bool {
+	return op.Call == "dirty" && want.String() == "dirty" && got.Outcome == "clean"
 }
 
 // closingLook is what a script is followed by: every page of both processes and every

@@ -44,6 +44,7 @@
 // in all memory and all files. Random scripts do (differential_test.go), with every
 // reason in this package given at least once; and the behaviours of other suites
 // written down as scripts, in testdata. Each disagreement ever found is kept there.
+// Package live plays them on the kernel.
 //
 // # Rules
 //

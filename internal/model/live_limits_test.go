@@ -1,13 +1,10 @@
 package model
 
 import (
-	"math"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 // smallLimits are narrow enough for scripts to hit.
@@ -27,19 +24,6 @@ func setLimits(t testing.TB) bool {
 		}
 	}
 	return true
-}
-
-// limitsNow reads them. The defaults don't fit into signed numbers and mean none.
-func limitsNow(t testing.TB) Limits {
-	t.Helper()
-	read := func(path string) int64 {
-		n, err := strconv.ParseUint(testenv.Sysctl(t, path), 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return int64(min(n, math.MaxInt64))
-	}
-	return Limits{Segments: int(read("kernel/shmmni")), SegmentMax: read("kernel/shmmax"), Pages: read("kernel/shmall")}
 }
 
 // requireKernel skips the test on kernels whose rules were others: areas with and

@@ -50,7 +50,7 @@ func TestFaultsBringTheSignalsThatTheModelSays(t *testing.T) {
 func (r *rig) die(op Op) syscall.Signal {
 	r.t.Helper()
 	p := r.procs[op.Proc]
-	if line := r.ask("fatal", op); line != "" {
+	if line, _ := r.cast.Ask("fatal", op); line != "" {
 		r.t.Fatalf("%v: the process lived, and said %q", op, line)
 	}
 	if code := p.ExitCode(); code != 2 {

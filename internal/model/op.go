@@ -50,7 +50,7 @@ func bytesField(name string, at func(*Op) *int64) field {
 		}
 		return Count(*at(o))
 	}, func(o *Op, s string) (err error) {
-		*at(o), err = parseCount(s)
+		*at(o), err = ParseCount(s)
 		return err
 	}}
 }
@@ -152,7 +152,7 @@ func ParseOp(line string) (Op, error) {
 
 // check refuses what a script cannot mean.
 func (o Op) check(c call) error {
-	for _, flag := range o.Flags.list() {
+	for _, flag := range o.Flags.List() {
 		if !Flags(c.flags).Has(flag) {
 			return fmt.Errorf("%v: %s has no flag %q, only %s", o, o.Call, flag, c.flags)
 		}
@@ -180,7 +180,8 @@ func Count(n int64) string {
 	}
 }
 
-func parseCount(s string) (int64, error) {
+// ParseCount is the reverse of Count.
+func ParseCount(s string) (int64, error) {
 	before, after, ok := strings.Cut(s, "p")
 	if !ok {
 		return strconv.ParseInt(s, 10, 64)

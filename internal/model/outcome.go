@@ -104,8 +104,8 @@ func (f Flags) With(flag string) Flags {
 	return f + "," + Flags(flag)
 }
 
-// list returns the flags one by one.
-func (f Flags) list() []string {
+// List returns the flags one by one.
+func (f Flags) List() []string {
 	if f == "" {
 		return nil
 	}

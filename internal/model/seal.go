@@ -5,8 +5,8 @@ import "syscall"
 // Seals take a right away from everybody, for good. They belong to the object, not to a
 // descriptor: whoever receives a memfd can read them and rely on them.
 
-// sealOrder is the order in which seals are listed.
-var sealOrder = []string{"seal", "shrink", "grow", "write", "future"}
+// SealOrder is the order in which seals are listed.
+var SealOrder = []string{"seal", "shrink", "grow", "write", "future"}
 
 func (o *Object) sealedAgainstWriting() bool { return o.seals.Has("write") || o.seals.Has("future") }
 
@@ -28,7 +28,7 @@ func (p *Process) seal(op Op) Outcome {
 	if op.Flags.Has("write") && !o.seals.Has("write") && p.world.writers(o) {
 		return refuse(syscall.EBUSY, "Somebody has a shared mapping that can write or be made to. F_SEAL_FUTURE_WRITE would tolerate it.")
 	}
-	for _, s := range op.Flags.list() {
+	for _, s := range op.Flags.List() {
 		o.seals = o.seals.With(s)
 	}
 	return done("The object is sealed. Nobody can take a seal off.")
@@ -56,7 +56,7 @@ func (p *Process) getSeals(op Op) Outcome {
 		return refuse(syscall.EINVAL, "A file of this kind has no seals.")
 	}
 	list := Flags("")
-	for _, s := range sealOrder {
+	for _, s := range SealOrder {
 		if o.seals.Has(s) {
 			list = list.With(s)
 		}

@@ -28,6 +28,17 @@ const (
 	guard state = 'G'
 )
 
+// Letters of Table, for who reads the page table of the kernel.
+const (
+	Absent = byte(absent)
+	Zero   = byte(zero)
+	Copied = byte(copied)
+	Direct = byte(direct)
+	Guard  = byte(guard)
+	// OnDisk is any state of a page of a file on disk.
+	OnDisk = byte('?')
+)
+
 // entry returns the entry of a page; one with state absent if there is none.
 func (s *space) entry(page int64) entry {
 	if e := s.table[page]; e != nil {
@@ -62,7 +73,7 @@ func (w *World) Table(process string) string {
 		for page := range int64(ArenaPages) {
 			b[page] = byte(p.space.entry(page).state)
 			if a := p.space.find(page); a != nil && a.object() != nil && a.object().kind == diskKind {
-				b[page] = '?'
+				b[page] = OnDisk
 			}
 		}
 	}

@@ -1,12 +1,13 @@
-package model
+package live
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/shmkit/shmkit/internal/model"
 )
 
 // What the kernel shows of a process in /proc, in the words of the model.
@@ -16,6 +17,7 @@ type liveArea struct {
 	start, end int64 // pages of the arena
 	perms      string
 	source     string // " A1+2", or empty
+	line       string // as it stands there
 	disk       bool
 }
 
@@ -79,14 +81,15 @@ func parseLiveArea(line string) (liveArea, bool, error) {
 	if err != nil {
 		return liveArea{}, false, err
 	}
-	a := liveArea{start: int64(start-arenaAddr) / PageSize, end: int64(end-arenaAddr) / PageSize, perms: fields[1]}
+	a := liveArea{line: line, start: int64(start-arenaAddr) / model.PageSize, end: int64(end-arenaAddr) / model.PageSize, perms: fields[1]}
 	name := strings.TrimSuffix(strings.TrimLeft(fields[5], " "), " (deleted)")
-	if fields[4] == "0" || name == "" {
+	// The inode number of a segment is its id, and the first one has 0.
+	if name == "" || fields[4] == "0" && !strings.HasPrefix(name, "/SYSV") {
 		return a, true, nil
 	}
 	switch {
 	case strings.HasPrefix(name, "/SYSV"):
-		name = "#" + fields[4] // the inode number is the id
+		name = "#" + fields[4]
 	case strings.HasPrefix(name, "/memfd:"):
 		name = strings.TrimPrefix(name, "/memfd:")
 	case name == "/dev/zero":
@@ -94,7 +97,7 @@ func parseLiveArea(line string) (liveArea, bool, error) {
 	default:
 		name, a.disk = path.Base(name), true
 	}
-	a.source = fmt.Sprintf(" %s+%d", name, off/PageSize)
+	a.source = fmt.Sprintf(" %s+%d", name, off/model.PageSize)
 	return a, true, nil
 }
 
@@ -109,17 +112,17 @@ const (
 
 // pageTable reads the arena's part of /proc/self/pagemap. Pages of disk files are '?'.
 func (p *player) pageTable(areas []liveArea) (string, error) {
-	raw := make([]byte, 8*ArenaPages)
-	if _, err := p.table.ReadAt(raw, arenaAddr/PageSize*8); err != nil {
+	words, err := p.tableWords()
+	if err != nil {
 		return "", err
 	}
-	letters := make([]byte, ArenaPages)
+	letters := make([]byte, model.ArenaPages)
 	for i := range letters {
-		letters[i] = byte(stateOf(binary.NativeEndian.Uint64(raw[8*i:])))
+		letters[i] = stateOf(words[i])
 	}
 	for _, a := range areas {
-		for page := a.start; a.disk && page < min(a.end, ArenaPages); page++ {
-			letters[page] = '?'
+		for page := a.start; a.disk && page < min(a.end, model.ArenaPages); page++ {
+			letters[page] = model.OnDisk
 		}
 	}
 	return string(letters), nil
@@ -127,18 +130,18 @@ func (p *player) pageTable(areas []liveArea) (string, error) {
 
 // stateOf reads one word of pagemap. The page of zeros is nobody's and counts as mapped
 // by nobody; a private copy is mapped here only.
-func stateOf(word uint64) state {
+func stateOf(word uint64) byte {
 	switch {
 	case word&pagemapGuard != 0:
-		return guard
+		return model.Guard
 	case word&pagemapSwap != 0:
 		return 's'
 	case word&pagemapPresent == 0:
-		return absent
+		return model.Absent
 	case word&pagemapFile != 0:
-		return direct
+		return model.Direct
 	case word&pagemapExclusive != 0:
-		return copied
+		return model.Copied
 	}
-	return zero
+	return model.Zero
 }

@@ -1,38 +1,41 @@
-package model
+package live
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"github.com/shmkit/shmkit/internal/model"
 	"github.com/shmkit/shmkit/internal/sys"
-	"github.com/shmkit/shmkit/internal/testenv"
 )
-
-// The player is the role of a process that executes operations on the kernel it runs
-// on. It takes one line an operation and answers with one line; live_rig_test.go speaks
-// to it.
 
 const (
 	// arenaAddr is where the arena lies: far from what the kernel and the Go runtime
 	// choose by themselves, and at the beginning of a page table.
 	arenaAddr  = 0x20_0000_0000
-	arenaBytes = ArenaPages * PageSize
+	arenaBytes = model.ArenaPages * model.PageSize
 
 	// firstFD is the descriptor that scripts call d0.
 	firstFD = 100
-	fdNames = 10
+	// FDNames is how many descriptors scripts have: d0 up to d9.
+	FDNames = 10
+
+	// LockLimit is RLIMIT_MEMLOCK of a process when a script begins, bytes.
+	LockLimit = 4 * model.PageSize
 )
 
 // A player is one process of a script, on the kernel.
 type player struct {
 	dir      string // for files on disk
+	hear     *bufio.Reader
+	say      io.Writer
 	pipeRead int
 	pipeEnd  int
 	maps     *os.File
@@ -41,27 +44,35 @@ type player struct {
 	arg      string // what else the operation cannot know: a name, a path
 	got      int    // id that shmget returned
 	fatal    bool   // let a fault kill the process
+	watch    bool   // count faults
+	faults   Faults // of the last access that was watched
 }
 
-// play is the role. args[0] is a folder for files.
-func play(args []string) error {
-	p := &player{dir: args[0]}
+// Play makes this process one that plays: it executes the operations that come line by
+// line, answers each with a line, and returns at the end of the lines. dir is a folder
+// for files, which are gone as soon as they are closed. The process should have nothing
+// else to do: faults of the goroutine become panics, addresses and descriptors are taken.
+func Play(dir string, lines io.Reader, answers io.Writer) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p := &player{dir: dir, hear: bufio.NewReader(lines), say: answers}
 	if err := p.begin(); err != nil {
 		return err
 	}
 	for {
-		line, err := testenv.Hear()
+		line, err := p.hear.ReadString('\n')
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		line = strings.TrimSuffix(line, "\n")
 		answer, err := p.answer(line)
 		if err != nil {
 			return fmt.Errorf("%s: %w", line, err)
 		}
-		if err := testenv.Say("%s", answer); err != nil {
+		if err := p.write(answer + "\n"); err != nil {
 			return err
 		}
 	}
@@ -72,9 +83,9 @@ func (p *player) begin() error {
 	if err := sys.DisableHugePages(); err != nil {
 		return err
 	}
-	for _, wall := range []uintptr{arenaAddr - PageSize, arenaAddr + arenaBytes} {
+	for _, wall := range []uintptr{arenaAddr - model.PageSize, arenaAddr + arenaBytes} {
 		const flags = sys.MAP_SHARED | sys.MAP_ANONYMOUS | sys.MAP_FIXED_NOREPLACE
-		if _, err := sys.Mmap(wall, PageSize, sys.PROT_NONE, flags, -1, 0); err != nil {
+		if _, err := sys.Mmap(wall, model.PageSize, sys.PROT_NONE, flags, -1, 0); err != nil {
 			return fmt.Errorf("a wall of the arena: %w", err)
 		}
 	}
@@ -90,7 +101,33 @@ func (p *player) begin() error {
 	if p.table, err = os.Open("/proc/self/pagemap"); err != nil {
 		return err
 	}
+	if err := p.warmUp(); err != nil {
+		return err
+	}
 	return p.reset()
+}
+
+func (p *player) write(text string) error {
+	_, err := io.WriteString(p.say, text)
+	return err
+}
+
+// warmUp touches memory as operations do, so that the faults that the program itself has
+// when it does so for the first time are not counted as those of an operation.
+func (p *player) warmUp() error {
+	const flags = sys.MAP_PRIVATE | sys.MAP_ANONYMOUS | sys.MAP_FIXED
+	if _, err := sys.Mmap(arenaAddr, model.PageSize, sys.PROT_READ|sys.PROT_WRITE, flags, -1, 0); err != nil {
+		return err
+	}
+	p.watch = true
+	for range 3 {
+		for _, call := range []string{"load", "store", "peek"} {
+			if _, err := p.do(model.Op{Call: call}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // reset brings the process back to where scripts begin.
@@ -98,14 +135,14 @@ func (p *player) reset() error {
 	if err := sys.Munmap(arenaAddr, arenaBytes); err != nil {
 		return err
 	}
-	for fd := firstFD; fd < firstFD+fdNames; fd++ {
+	for fd := firstFD; fd < firstFD+FDNames; fd++ {
 		_ = syscall.Close(fd) // most are not open
 	}
-	return sys.SetMemoryLockLimit(lockLimit)
+	return sys.SetMemoryLockLimit(LockLimit)
 }
 
-// answer does what one line asks for: "reset", or "do" or "fatal" with an id, another
-// argument and the text of an operation, with tabs between.
+// answer does what one line asks for: "reset"; "look"; or "do", "watch" or "fatal" with an
+// id, another argument and the text of an operation, with tabs between.
 func (p *player) answer(line string) (string, error) {
 	words := strings.Split(line, "\t")
 	if words[0] == "reset" {
@@ -115,10 +152,14 @@ func (p *player) answer(line string) (string, error) {
 		n, err := lockedNow()
 		return "reset " + n, err
 	}
+	if words[0] == "look" {
+		v, err := p.view()
+		return v, err
+	}
 	if len(words) != 4 {
 		return "", errors.New("want four words")
 	}
-	op, err := ParseOp(words[3])
+	op, err := model.ParseOp(words[3])
 	if err != nil {
 		return "", err
 	}
@@ -127,6 +168,7 @@ func (p *player) answer(line string) (string, error) {
 		return "", err
 	}
 	p.arg, p.got, p.fatal = words[2], -1, words[0] == "fatal"
+	p.watch, p.faults = words[0] == "watch", Faults{}
 	out, err := p.do(op)
 	if err != nil {
 		return "", err
@@ -145,28 +187,33 @@ func (p *player) answer(line string) (string, error) {
 	if op.Call == "table" {
 		out.Value = table
 	}
-	return fmt.Sprintf("%v\t%d\t%s\t%s", out, p.got, describeAreas(maps), table), nil
+	answer := fmt.Sprintf("%v\t%d\t%s\t%s", out, p.got, describeAreas(maps), table)
+	if p.watch {
+		v, err := p.view()
+		return answer + "\t" + v, err
+	}
+	return answer, nil
 }
 
 // do executes one operation. An error is something that should not happen; what the
 // kernel answers is in the outcome.
-func (p *player) do(op Op) (Outcome, error) {
-	play, ok := livePlays[op.Call]
+func (p *player) do(op model.Op) (model.Outcome, error) {
+	play, ok := plays[op.Call]
 	if !ok {
-		return Outcome{}, errors.New("no such call")
+		return model.Outcome{}, errors.New("no such call")
 	}
 	value, err := play(p, op)
 	var errno syscall.Errno
 	var signal faultError
 	switch {
 	case err == nil:
-		return Outcome{Value: value}, nil
+		return model.Outcome{Value: value}, nil
 	case errors.As(err, &signal):
-		return Outcome{Signal: syscall.Signal(signal)}, nil
+		return model.Outcome{Signal: syscall.Signal(signal)}, nil
 	case errors.As(err, &errno):
-		return Outcome{Errno: errno}, nil
+		return model.Outcome{Errno: errno}, nil
 	}
-	return Outcome{}, err
+	return model.Outcome{}, err
 }
 
 // A faultError is a signal that an access to memory brought.
@@ -178,7 +225,7 @@ func (e faultError) Error() string { return syscall.Signal(e).String() }
 // memory. The runtime turns a fault into a panic and does not tell the signal. So it is
 // looked up: a mapped page, whose protection allows the access and which is no guard
 // page, can only have been missing its object. That the signals really come is shown in
-// live_signal_test.go.
+// live_signal_test.go of the model.
 func (p *player) access(addr uintptr, write bool, f func()) (err error) {
 	if p.fatal {
 		debug.SetPanicOnFault(false)
@@ -191,11 +238,14 @@ func (p *player) access(addr uintptr, write bool, f func()) (err error) {
 			return
 		}
 		at, ok := e.(interface{ Addr() uintptr })
-		if !ok || at.Addr()&^(PageSize-1) != addr&^(PageSize-1) {
+		if !ok || at.Addr()&^(model.PageSize-1) != addr&^(model.PageSize-1) {
 			panic(e)
 		}
 		err = p.signalAt(addr, write)
 	}()
+	if p.watch {
+		return p.count(f)
+	}
 	f()
 	return nil
 }
@@ -209,14 +259,12 @@ func (p *player) signalAt(addr uintptr, write bool) error {
 	if err != nil {
 		return err
 	}
-	page := int64(addr-arenaAddr) / PageSize
+	page := int64(addr-arenaAddr) / model.PageSize
 	for _, a := range areas {
 		allowed := strings.Contains(a.perms, "w") || !write && strings.Contains(a.perms, "r")
-		if a.start <= page && page < a.end && allowed && state(table[page]) != guard {
+		if a.start <= page && page < a.end && allowed && table[page] != model.Guard {
 			return faultError(syscall.SIGBUS)
 		}
 	}
 	return faultError(syscall.SIGSEGV)
 }
-
-func (p *player) path(name string) string { return filepath.Join(p.dir, name) }

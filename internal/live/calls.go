@@ -1,20 +1,23 @@
-package model
+package live
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"github.com/shmkit/shmkit/internal/model"
 	"github.com/shmkit/shmkit/internal/sys"
 )
 
-// livePlays execute each call of the model on the kernel. They return what a
+// plays execute each call of the model on the kernel. They return what a
 // successful call returned, as the model writes it, or the errno.
-var livePlays = map[string]func(*player, Op) (string, error){
-	"memfd": func(p *player, op Op) (string, error) {
+var plays = map[string]func(*player, model.Op) (string, error){
+	"memfd": func(p *player, op model.Op) (string, error) {
 		flags := sys.MFD_CLOEXEC
 		if op.Flags.Has("sealing") {
 			flags |= sys.MFD_ALLOW_SEALING
@@ -22,21 +25,28 @@ var livePlays = map[string]func(*player, Op) (string, error){
 		fd, err := sys.MemfdCreate(p.arg, flags)
 		return "", install(op.FD, fd, err)
 	},
-	"tmpfile": func(p *player, op Op) (string, error) {
-		fd, err := syscall.Open(p.path(p.arg), syscall.O_RDWR|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, 0o600)
-		if err == nil {
-			err = syscall.Unlink(p.path(p.arg))
+	"tmpfile": func(p *player, op model.Op) (string, error) {
+		// In a folder of its own, which is gone before anybody could forget it.
+		dir, err := os.MkdirTemp(p.dir, "shmkit-")
+		if err != nil {
+			return "", err
 		}
+		path := filepath.Join(dir, p.arg)
+		fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, 0o600)
+		if err == nil {
+			err = syscall.Unlink(path)
+		}
+		err = errors.Join(err, os.Remove(dir))
 		return "", install(op.FD, fd, err)
 	},
-	"pipe": func(_ *player, op Op) (string, error) {
+	"pipe": func(_ *player, op model.Op) (string, error) {
 		var pipe [2]int
 		if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
 			return "", err
 		}
 		return "", install(op.FD, pipe[0], syscall.Close(pipe[1]))
 	},
-	"open": func(p *player, op Op) (string, error) {
+	"open": func(p *player, op model.Op) (string, error) {
 		if op.Flags.Has("dup") {
 			owner, name, _ := strings.Cut(op.From, ".")
 			if owner != op.Proc {
@@ -51,17 +61,17 @@ var livePlays = map[string]func(*player, Op) (string, error){
 		fd, err := syscall.Open(p.arg, openFlags(op.Flags)|syscall.O_CLOEXEC, 0)
 		return "", install(op.FD, fd, err)
 	},
-	"close": func(_ *player, op Op) (string, error) { return "", syscall.Close(fdOf(op.FD)) },
-	"write": func(_ *player, op Op) (string, error) {
+	"close": func(_ *player, op model.Op) (string, error) { return "", syscall.Close(fdOf(op.FD)) },
+	"write": func(_ *player, op model.Op) (string, error) {
 		n, err := syscall.Pwrite(fdOf(op.FD), bytes.Repeat([]byte{op.Val}, int(op.Len)), op.Off)
 		return strconv.Itoa(n), err
 	},
-	"read": func(_ *player, op Op) (string, error) {
+	"read": func(_ *player, op model.Op) (string, error) {
 		b := make([]byte, op.Len)
 		n, err := syscall.Pread(fdOf(op.FD), b, op.Off)
-		return fmt.Sprintf("%d: %s", n, Bytes(b[:max(n, 0)])), err
+		return fmt.Sprintf("%d: %s", n, model.Bytes(b[:max(n, 0)])), err
 	},
-	"size": func(_ *player, op Op) (string, error) {
+	"size": func(_ *player, op model.Op) (string, error) {
 		st, err := fstat(fdOf(op.FD))
 		if err == nil && st.Mode&syscall.S_IFMT != syscall.S_IFREG {
 			err = syscall.EINVAL // what the model says of pipes
@@ -71,12 +81,12 @@ var livePlays = map[string]func(*player, Op) (string, error){
 		}
 		return strconv.FormatInt(st.Size, 10), err
 	},
-	"truncate": func(_ *player, op Op) (string, error) { return "", syscall.Ftruncate(fdOf(op.FD), op.Size) },
-	"fallocate": func(_ *player, op Op) (string, error) {
+	"truncate": func(_ *player, op model.Op) (string, error) { return "", syscall.Ftruncate(fdOf(op.FD), op.Size) },
+	"fallocate": func(_ *player, op model.Op) (string, error) {
 		return "", sys.Fallocate(fdOf(op.FD), bits(op.Flags), op.Off, op.Len)
 	},
-	"fsync": func(_ *player, op Op) (string, error) { return "", syscall.Fsync(fdOf(op.FD)) },
-	"dirty": func(_ *player, op Op) (string, error) {
+	"fsync": func(_ *player, op model.Op) (string, error) { return "", syscall.Fsync(fdOf(op.FD)) },
+	"dirty": func(_ *player, op model.Op) (string, error) {
 		use, err := sys.CacheStat(fdOf(op.FD))
 		switch {
 		case err != nil:
@@ -86,11 +96,11 @@ var livePlays = map[string]func(*player, Op) (string, error){
 		}
 		return "clean", nil
 	},
-	"seal": func(_ *player, op Op) (string, error) { return "", sys.AddSeals(fdOf(op.FD), bits(op.Flags)) },
-	"seals": func(_ *player, op Op) (string, error) {
+	"seal": func(_ *player, op model.Op) (string, error) { return "", sys.AddSeals(fdOf(op.FD), bits(op.Flags)) },
+	"seals": func(_ *player, op model.Op) (string, error) {
 		seals, err := sys.Seals(fdOf(op.FD))
-		list := Flags("")
-		for _, name := range sealOrder {
+		list := model.Flags("")
+		for _, name := range model.SealOrder {
 			if seals&flagBits[name] != 0 {
 				list = list.With(name)
 			}
@@ -101,7 +111,7 @@ var livePlays = map[string]func(*player, Op) (string, error){
 		return string(list), err
 	},
 
-	"mmap": func(_ *player, op Op) (string, error) {
+	"mmap": func(_ *player, op model.Op) (string, error) {
 		fd := -1
 		if !op.Flags.Has("anonymous") {
 			fd = fdOf(op.FD)
@@ -113,11 +123,11 @@ var livePlays = map[string]func(*player, Op) (string, error){
 		_, err := sys.Mmap(at(op.Addr), uint64(op.Len), int(op.Prot), flags, fd, op.Off)
 		return "", err
 	},
-	"munmap": func(_ *player, op Op) (string, error) { return "", sys.Munmap(at(op.Addr), int(op.Len)) },
-	"mprotect": func(_ *player, op Op) (string, error) {
+	"munmap": func(_ *player, op model.Op) (string, error) { return "", sys.Munmap(at(op.Addr), int(op.Len)) },
+	"mprotect": func(_ *player, op model.Op) (string, error) {
 		return "", sys.Mprotect(at(op.Addr), int(op.Len), int(op.Prot))
 	},
-	"mremap": func(_ *player, op Op) (string, error) {
+	"mremap": func(_ *player, op model.Op) (string, error) {
 		to, err := sys.Mremap(at(op.Addr), uint64(op.Len), uint64(op.New), bits(op.Flags), at(op.To))
 		if err != nil {
 			return "", err
@@ -127,13 +137,13 @@ var livePlays = map[string]func(*player, Op) (string, error){
 		}
 		return "", nil
 	},
-	"msync": func(_ *player, op Op) (string, error) {
+	"msync": func(_ *player, op model.Op) (string, error) {
 		return "", sys.Msync(at(op.Addr), uint64(op.Len), bits(op.Flags))
 	},
-	"madvise": func(_ *player, op Op) (string, error) {
+	"madvise": func(_ *player, op model.Op) (string, error) {
 		return "", sys.Madvise(at(op.Addr), uint64(op.Len), adviceOf(op.Flags))
 	},
-	"mlock": func(_ *player, op Op) (string, error) {
+	"mlock": func(_ *player, op model.Op) (string, error) {
 		switch {
 		case op.Flags.Has("unknown"):
 			return "", sys.Mlock2(at(op.Addr), uint64(op.Len), 0x80)
@@ -142,21 +152,22 @@ var livePlays = map[string]func(*player, Op) (string, error){
 		}
 		return "", sys.Mlock(at(op.Addr), uint64(op.Len))
 	},
-	"munlock": func(_ *player, op Op) (string, error) { return "", sys.Munlock(at(op.Addr), uint64(op.Len)) },
-	"limit":   func(_ *player, op Op) (string, error) { return "", sys.SetMemoryLockLimit(uint64(op.Size)) },
-	"locked":  func(*player, Op) (string, error) { return lockedNow() },
-	"mincore": func(p *player, op Op) (string, error) {
-		vec := make([]byte, pagesOf(op.Len)+1)
+	"munlock": func(_ *player, op model.Op) (string, error) { return "", sys.Munlock(at(op.Addr), uint64(op.Len)) },
+	"limit":   func(_ *player, op model.Op) (string, error) { return "", sys.SetMemoryLockLimit(uint64(op.Size)) },
+	"locked":  func(*player, model.Op) (string, error) { return lockedNow() },
+	"mincore": func(p *player, op model.Op) (string, error) {
+		pages := (op.Len + model.PageSize - 1) / model.PageSize
+		vec := make([]byte, pages+1)
 		err := sys.Mincore(at(op.Addr), uint64(op.Len), vec)
 		areas, err2 := p.areas()
 		if err2 != nil {
 			return "", err2
 		}
-		letters := make([]byte, pagesOf(op.Len))
+		letters := make([]byte, pages)
 		for i := range letters {
 			letters[i] = '0' + vec[i]&1
 			for _, a := range areas {
-				if page := pageOf(op.Addr) + int64(i); a.disk && a.start <= page && page < a.end {
+				if page := op.Addr/model.PageSize + int64(i); a.disk && a.start <= page && page < a.end {
 					letters[i] = '?'
 				}
 			}
@@ -164,23 +175,27 @@ var livePlays = map[string]func(*player, Op) (string, error){
 		return string(letters), err
 	},
 
-	"shmget": func(p *player, op Op) (string, error) {
-		id, err := sys.Shmget(keyOf(op.Key), uint64(op.Size), bits(op.Flags)|op.Mode)
+	"shmget": func(p *player, op model.Op) (string, error) {
+		key, err := numberOf(p.arg)
+		if err != nil {
+			return "", err
+		}
+		id, err := sys.Shmget(key, uint64(op.Size), bits(op.Flags)|op.Mode)
 		p.got = id
 		return "", err
 	},
-	"shmat": func(p *player, op Op) (string, error) {
+	"shmat": func(p *player, op model.Op) (string, error) {
 		addr, err := sys.Shmat(p.id, at(op.Addr), bits(op.Flags))
-		return Count(int64(addr - arenaAddr)), err
+		return model.Count(int64(addr - arenaAddr)), err
 	},
-	"shmdt": func(_ *player, op Op) (string, error) { return "", sys.Shmdt(at(op.Addr)) },
-	"rmid":  func(p *player, _ Op) (string, error) { return "", sys.ShmRemove(p.id) },
-	"stat": func(p *player, _ Op) (string, error) {
+	"shmdt": func(_ *player, op model.Op) (string, error) { return "", sys.Shmdt(at(op.Addr)) },
+	"rmid":  func(p *player, _ model.Op) (string, error) { return "", sys.ShmRemove(p.id) },
+	"stat": func(p *player, _ model.Op) (string, error) {
 		var ds sys.ShmidDS
 		_, err := sys.ShmStat(p.id, sys.IPC_STAT, &ds)
-		return fmt.Sprintf("#%d", p.id), err // the rig has the rest
+		return fmt.Sprintf("#%d", p.id), err // who casts has the rest
 	},
-	"chmod": func(p *player, op Op) (string, error) {
+	"chmod": func(p *player, op model.Op) (string, error) {
 		// Not read first: the right to change is not the right to look.
 		ds := sys.ShmidDS{Perm: sys.IPCPerm{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), Mode: uint32(op.Mode)}}
 		if p.arg != "" { // whose it is, if it was somebody else's
@@ -192,24 +207,24 @@ var livePlays = map[string]func(*player, Op) (string, error){
 		}
 		return "", sys.ShmSet(p.id, &ds)
 	},
-	"shmlock":   func(p *player, _ Op) (string, error) { return "", sys.ShmControl(p.id, sys.SHM_LOCK) },
-	"shmunlock": func(p *player, _ Op) (string, error) { return "", sys.ShmControl(p.id, sys.SHM_UNLOCK) },
+	"shmlock":   func(p *player, _ model.Op) (string, error) { return "", sys.ShmControl(p.id, sys.SHM_LOCK) },
+	"shmunlock": func(p *player, _ model.Op) (string, error) { return "", sys.ShmControl(p.id, sys.SHM_UNLOCK) },
 
-	"load": func(p *player, op Op) (string, error) {
+	"load": func(p *player, op model.Op) (string, error) {
 		var b byte
 		err := p.access(at(op.Addr), false, func() { b = sys.Bytes(at(op.Addr), 1)[0] })
 		return strconv.Itoa(int(b)), err
 	},
-	"store": func(p *player, op Op) (string, error) {
+	"store": func(p *player, op model.Op) (string, error) {
 		return "", p.access(at(op.Addr), true, func() { sys.Bytes(at(op.Addr), 1)[0] = op.Val })
 	},
-	"peek": func(p *player, op Op) (string, error) {
-		b := make([]byte, PageSize)
-		page := at(op.Addr - inPage(op.Addr))
-		err := p.access(page, false, func() { copy(b, sys.Bytes(page, PageSize)) })
-		return Bytes(b), err
+	"peek": func(p *player, op model.Op) (string, error) {
+		b := make([]byte, model.PageSize)
+		page := at(op.Addr - op.Addr%model.PageSize)
+		err := p.access(page, false, func() { copy(b, sys.Bytes(page, model.PageSize)) })
+		return model.Bytes(b), err
 	},
-	"copyin": func(p *player, op Op) (string, error) {
+	"copyin": func(p *player, op model.Op) (string, error) {
 		if _, err := syscall.Write(p.pipeEnd, sys.Bytes(at(op.Addr), 1)); err != nil {
 			return "", err
 		}
@@ -217,7 +232,7 @@ var livePlays = map[string]func(*player, Op) (string, error){
 		_, err := syscall.Read(p.pipeRead, b[:])
 		return strconv.Itoa(int(b[0])), err
 	},
-	"copyout": func(p *player, op Op) (string, error) {
+	"copyout": func(p *player, op model.Op) (string, error) {
 		if _, err := syscall.Write(p.pipeEnd, []byte{op.Val}); err != nil {
 			return "", err
 		}
@@ -229,8 +244,14 @@ var livePlays = map[string]func(*player, Op) (string, error){
 	},
 
 	// The answer has both of them anyway.
-	"maps":  func(*player, Op) (string, error) { return "", nil },
-	"table": func(*player, Op) (string, error) { return "", nil },
+	"maps":  func(*player, model.Op) (string, error) { return "", nil },
+	"table": func(*player, model.Op) (string, error) { return "", nil },
+}
+
+// numberOf is the key that the other side has chosen.
+func numberOf(arg string) (int32, error) {
+	n, err := strconv.ParseInt(arg, 10, 32)
+	return int32(n), err
 }
 
 func at(addr int64) uintptr { return arenaAddr + uintptr(addr) }
@@ -238,7 +259,7 @@ func at(addr int64) uintptr { return arenaAddr + uintptr(addr) }
 // fdOf is the number of the descriptor that scripts call d0, d1, …
 func fdOf(name string) int {
 	n, err := strconv.Atoi(strings.TrimPrefix(name, "d"))
-	if err != nil || n < 0 || n >= fdNames {
+	if err != nil || n < 0 || n >= FDNames {
 		return -1
 	}
 	return firstFD + n
@@ -272,7 +293,7 @@ func lockedNow() (string, error) {
 	for line := range strings.Lines(string(text)) {
 		if rest, ok := strings.CutPrefix(line, "VmLck:"); ok {
 			kib, err := strconv.Atoi(strings.Fields(rest)[0])
-			return strconv.Itoa(kib * 1024 / PageSize), err
+			return strconv.Itoa(kib * 1024 / model.PageSize), err
 		}
 	}
 	return "", fmt.Errorf("no VmLck in /proc/self/status")

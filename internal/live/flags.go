@@ -1,9 +1,10 @@
-package model
+package live
 
 import (
 	"fmt"
 	"syscall"
 
+	"github.com/shmkit/shmkit/internal/model"
 	"github.com/shmkit/shmkit/internal/sys"
 )
 
@@ -22,7 +23,7 @@ var flagBits = map[string]int{
 }
 
 // adviceBits are those of madvise.
-var adviceBits = map[Flags]int{
+var adviceBits = map[model.Flags]int{
 	"normal": sys.MADV_NORMAL, "random": sys.MADV_RANDOM, "sequential": sys.MADV_SEQUENTIAL, "willneed": sys.MADV_WILLNEED,
 	"dontneed": sys.MADV_DONTNEED, "dontneed-locked": sys.MADV_DONTNEED_LOCKED, "free": sys.MADV_FREE, "remove": sys.MADV_REMOVE,
 	"dontfork": sys.MADV_DONTFORK, "dofork": sys.MADV_DOFORK, "dontdump": sys.MADV_DONTDUMP, "dodump": sys.MADV_DODUMP,
@@ -31,9 +32,9 @@ var adviceBits = map[Flags]int{
 }
 
 // bits turns names into the kernel's number.
-func bits(f Flags) int {
+func bits(f model.Flags) int {
 	n := 0
-	for _, name := range f.list() {
+	for _, name := range f.List() {
 		bit, ok := flagBits[name]
 		if !ok {
 			panic(fmt.Sprintf("no number for the flag %q", name))
@@ -44,14 +45,14 @@ func bits(f Flags) int {
 }
 
 // adviceOf is the number of an advice; -1 is none that the kernel knows.
-func adviceOf(f Flags) int {
+func adviceOf(f model.Flags) int {
 	if n, ok := adviceBits[f]; ok {
 		return n
 	}
 	return -1
 }
 
-func openFlags(f Flags) int {
+func openFlags(f model.Flags) int {
 	switch {
 	case f.Has("path"):
 		return sys.O_PATH
@@ -61,13 +62,4 @@ func openFlags(f Flags) int {
 		return syscall.O_WRONLY
 	}
 	return syscall.O_RDONLY
-}
-
-// keyOf is the key that scripts call 1, 2, … The namespace is the test's own, so any
-// number will do. 0 is IPC_PRIVATE.
-func keyOf(n int) int32 {
-	if n == 0 {
-		return 0
-	}
-	return int32(0x5eed0000 + n)
 }

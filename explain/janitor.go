@@ -1,0 +1,129 @@
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/shmkit/shmkit/sysv"
+)
+
+// The janitor is a process that outlives the others: it is told what there is, and when
+// its input ends, because the experiment is over or because whoever ran it was killed, it
+// sees to it that nothing is left.
+
+// belongings are what the janitor has been told of.
+type belongings struct {
+	pids  map[int]*os.Process
+	sem   []int
+	msg   []int
+	shm   []int
+	paths []string
+}
+
+func janitor(a *actor) error {
+	b := belongings{pids: map[int]*os.Process{}}
+	for {
+		line, err := a.hear()
+		if errors.Is(err, io.EOF) {
+			return b.remove()
+		}
+		if err != nil {
+			return err
+		}
+		if err := b.add(line); err != nil {
+			return err
+		}
+		if err := a.say("ok"); err != nil && !errors.Is(err, syscall.EPIPE) {
+			return err
+		}
+	}
+}
+
+func (b *belongings) add(line string) error {
+	kind, what, _ := strings.Cut(line, " ")
+	if kind == "path" {
+		b.paths = append(b.paths, what)
+		return nil
+	}
+	n, err := strconv.Atoi(what)
+	if err != nil {
+		return fmt.Errorf("janitor: %q: %w", line, err)
+	}
+	switch kind {
+	case "pid":
+		// A handle: the number may be somebody else's by then.
+		b.pids[n], err = os.FindProcess(n)
+	case "shm":
+		b.shm = append(b.shm, n)
+	case "sem":
+		b.sem = append(b.sem, n)
+	case "msg":
+		b.msg = append(b.msg, n)
+	default:
+		err = fmt.Errorf("janitor: what is %q?", line)
+	}
+	return err
+}
+
+// remove ends all processes and removes what they may have left.
+func (b *belongings) remove() error {
+	var errs []error
+	for pid, p := range b.pids {
+		_ = p.Kill()
+		for !gone(pid, p) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	all, err := sysv.Segments()
+	errs = append(errs, err)
+	for _, s := range all {
+		if b.pids[s.CreatorPID] != nil {
+			b.shm = append(b.shm, s.ID)
+		}
+	}
+	type removable interface{ Remove() error }
+	remove := func(r removable, err error) {
+		if err == nil {
+			err = r.Remove()
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EIDRM) && !errors.Is(err, syscall.EINVAL) {
+			errs = append(errs, err)
+		}
+	}
+	for _, id := range b.shm {
+		s, err := sysv.OpenID(id)
+		remove(s, err)
+	}
+	for _, id := range b.sem {
+		s, err := sysv.OpenSemaphoresID(id)
+		remove(s, err)
+	}
+	for _, id := range b.msg {
+		q, err := sysv.OpenQueueID(id)
+		remove(q, err)
+	}
+	for _, path := range b.paths {
+		errs = append(errs, os.RemoveAll(path))
+	}
+	return errors.Join(errs...)
+}
+
+// gone reports whether a process has ended, be it that nobody has asked how.
+func gone(pid int, p *os.Process) bool {
+	if p.Signal(syscall.Signal(0)) != nil {
+		return true
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, rest, _ := strings.Cut(string(text[strings.LastIndexByte(string(text), ')'):]), " ")
+	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
+}
