@@ -305,9 +305,17 @@ func (o *own) reclaim(ctx context.Context) error {
 
 // tidy removes a user's directory when it is empty, as the last object to go does.
 func tidy(dir string) {
-	if strings.HasPrefix(filepath.Base(dir), "shmkit-") || strings.HasPrefix(filepath.Base(dir), ".posixshm-") {
-		_ = os.Remove(dir)
+	for _, prefix := range []string{"shmkit-", ".posixshm-"} {
+		if user, ok := strings.CutPrefix(filepath.Base(dir), prefix); ok && isUser(user) {
+			_ = os.Remove(dir)
+		}
 	}
+}
+
+// isUser reports whether a word is the number of a user.
+func isUser(word string) bool {
+	_, err := strconv.ParseUint(word, 10, 32)
+	return err == nil
 }
 
 // broken tells of a name that cannot be opened as an object.
