@@ -84,7 +84,7 @@ var layers = []layer{
 	{pkg: "internal/kind/memfdkind", may: []string{".", "inspect", "memfd", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
 	{pkg: "internal/kind/mapkind", may: []string{"inspect", "internal/address", "internal/kind", "internal/kind/inode"}},
 	// A screen of the command, on what inspect tells.
-	{pkg: "internal/top", may: []string{"inspect", "internal/kind", "internal/proc"}},
+	{pkg: "internal/top", may: []string{"inspect", "internal/kind", "internal/proc"}, tests: []string{"filemap", "pshared", "queue", "topic"}},
 	{pkg: "cmd/...", may: []string{anything}},
 	// Runs the command, and plays the processes that are seen.
 	{pkg: "internal/screens", may: []string{".", "posixshm", "sysv"}},
