@@ -43,13 +43,18 @@ func (l ledger) marks(kB int) []expectation {
 
 func (l ledger) show(s *step, all views) {
 	l.showCache(s)
+	l.showMapping(s)
+	l.showFrame(s, all)
+}
+
+// showMapping shows how much of the mapping is marked dirty in the page table.
+func (l ledger) showMapping(s *step) {
 	pid := l.st.pid(l.place.proc)
 	kB, ok, err := smapsOf(pid, live.Address(l.place.page), "Shared_Dirty", "Private_Dirty")
 	s.lab.check(err)
 	if ok {
 		s.show(factMappingDirty(l.place.proc), kB, fmt.Sprintf("/proc/%d/smaps, Shared_Dirty and Private_Dirty", pid))
 	}
-	l.showFrame(s, all)
 }
 
 // showCache shows what cachestat counts.

@@ -91,6 +91,7 @@ func TestAFileOnAnOverlay(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	agreesIn(t, backing(), merged)
 	r := agreesIn(t, file(), merged)
 	if got := shown(t, r, "A asks for the device", factCache); !strings.Contains(got, "another file") {
 		t.Errorf("page cache: %s", got)

@@ -60,32 +60,39 @@ func TestABrokenBarrierIsADisagreement(t *testing.T) {
 	}
 }
 
-// The name of a POSIX object is gone, wherever the experiment ends.
+// Names are gone when an experiment is over, and when who runs it is killed while there are
+// some.
 func TestNoNameIsLeft(t *testing.T) {
-	names := func(pid int) []string {
-		all, err := filepath.Glob("/dev/shm/shmkit-explain-" + strconv.Itoa(pid) + "-*")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return all
-	}
-	there := false
-	p := testenv.Start(t, "hang", "permissions")
-	for !there {
-		if _, err := p.ReadLine(); err != nil {
-			t.Fatal(err, p.Stderr())
-		}
-		there = len(names(p.Pid())) > 0
-		if !there {
-			p.Send("go on")
-		}
-	}
-	p.Kill()
-	testenv.Eventually(t, "the name is gone", func() bool { return len(names(p.Pid())) == 0 })
-	if _, err := Run(t.Context(), permissions(), nil); err != nil {
-		t.Error(err)
-	}
-	if left := names(os.Getpid()); len(left) > 0 {
-		t.Errorf("left: %q", left)
+	for _, e := range []Experiment{permissions(), file(), backing()} {
+		t.Run(e.Name, func(t *testing.T) {
+			dir := t.TempDir()
+			names := func(pid int) (all []string) {
+				for _, place := range []string{"/dev/shm", dir, "/var/tmp", "."} {
+					found, err := filepath.Glob(filepath.Join(place, "shmkit-explain-"+strconv.Itoa(pid)+"-*"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					all = append(all, found...)
+				}
+				return all
+			}
+			p := testenv.StartWith(t, &testenv.StartOptions{Env: []string{"TMPDIR=" + dir}}, "hang", e.Name)
+			for len(names(p.Pid())) == 0 {
+				if _, err := p.ReadLine(); err != nil {
+					t.Fatal(err, p.Stderr())
+				}
+				if len(names(p.Pid())) == 0 {
+					p.Send("go on")
+				}
+			}
+			p.Kill()
+			testenv.Eventually(t, "the names are gone", func() bool { return len(names(p.Pid())) == 0 })
+			if _, err := Run(t.Context(), e, nil); err != nil {
+				t.Error(err)
+			}
+			if left := names(os.Getpid()); len(left) > 0 {
+				t.Errorf("left: %q", left)
+			}
+		})
 	}
 }
