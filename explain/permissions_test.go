@@ -69,7 +69,7 @@ func TestNoNameIsLeft(t *testing.T) {
 			dir := t.TempDir()
 			names := func(pid int) (all []string) {
 				for _, place := range []string{"/dev/shm", dir, "/var/tmp", "."} {
-					found, err := filepath.Glob(filepath.Join(place, "shmkit-explain-"+strconv.Itoa(pid)+"-*"))
+					found, err := filepath.Glob(filepath.Join(place, "shmkit-"+strconv.Itoa(pid)+"-*"))
 					if err != nil {
 						t.Fatal(err)
 					}
