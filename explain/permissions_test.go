@@ -2,10 +2,12 @@ package explain
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/shmkit/shmkit/internal/live"
@@ -129,5 +131,24 @@ func TestTheOrderOfSegmentsIsNotCompared(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 		nothingLeft(t)
+	}
+}
+
+// Root of a user namespace of its own is a user like others to segments of the namespace
+// outside, whatever its capabilities say; to those of one of its own it is root.
+func TestRootOfAUserNamespace(t *testing.T) {
+	for name, flags := range map[string]uintptr{"foreign segments": syscall.CLONE_NEWUSER, "own segments": syscall.CLONE_NEWUSER | syscall.CLONE_NEWIPC} {
+		t.Run(name, func(t *testing.T) {
+			try := exec.Command("/bin/true")
+			try.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
+			if err := try.Run(); err != nil {
+				t.Skipf("no user namespaces here: %v", err)
+			}
+			p := testenv.StartWith(t, &testenv.StartOptions{Cloneflags: flags}, "run", "permissions")
+			p.Expect("agrees")
+			if err := p.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -44,7 +44,7 @@ func runSurvivors(x *lab, st *stage, segment, posix, memfd, anonymous, onDisk *b
 			if n := st.holders(k.id); n > 0 {
 				who = fmt.Sprintf("%d processes", n)
 			}
-			s.show("who has "+k.what, who, "maps and descriptors of all processes of the experiment, looking for "+k.id.device+" "+k.id.inode)
+			s.show("who has "+k.what, who, "/proc/PID/maps and fd, without "+k.id.device+" "+k.id.inode)
 		}
 		showSegment(s, st.cast.ID("s0"))
 	})
