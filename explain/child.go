@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,11 +46,7 @@ type childOptions struct {
 
 // start starts a process in a role. It ends with the experiment, however that ends.
 func (x *lab) start(name, role string, opts *childOptions, args ...string) *child {
-	if x.crew.janitor == nil {
-		j, err := x.crew.start(x.opts, "janitor", roleJanitor, nil)
-		x.check(err)
-		x.crew.janitor = j
-	}
+	x.hire()
 	x.check(x.ctx.Err())
 	c, err := x.crew.start(x.opts, name, x.report.Experiment.Name+"/"+role, opts, args...)
 	x.check(err)
@@ -60,12 +57,32 @@ func (x *lab) start(name, role string, opts *childOptions, args ...string) *chil
 	return c
 }
 
+// hire starts the janitor, if it is not there yet.
+func (x *lab) hire() {
+	if x.crew.janitor == nil {
+		j, err := x.crew.start(x.opts, "janitor", roleJanitor, nil)
+		x.check(err)
+		x.crew.janitor = j
+	}
+}
+
 // remember tells the janitor of something that has to be removed should it be there at the
 // end: "shm", "sem" and "msg" with an id, "path" with a path. Segments that a process of
 // the experiment made it finds by itself.
 func (x *lab) remember(kind string, what any) {
 	_, err := x.crew.janitor.ask(fmt.Sprintf("%s %v", kind, what))
 	x.check(err)
+}
+
+// make has a System V object made by the janitor, which so knows of it before anybody else:
+// "msg" is a message queue, "sem" a set of one semaphore. It returns the id.
+func (x *lab) make(kind string) int {
+	x.hire()
+	answer, err := x.crew.janitor.ask("make " + kind)
+	x.check(err)
+	id, err := strconv.Atoi(answer)
+	x.check(err)
+	return id
 }
 
 func (w *crew) start(o *Options, name, role string, opts *childOptions, args ...string) (*child, error) {
