@@ -26,6 +26,7 @@ func all() []Experiment {
 		private(),
 		tail(),
 		split(),
+		fast(),
 	}
 }
 

@@ -32,6 +32,8 @@ type Options struct {
 	// disagreement.
 	cast     func(live.Process) live.Process
 	foretell func(model.Op, *model.Outcome)
+	// spoil has a process do something wrong, for the same; each experiment has its own.
+	spoil string
 }
 
 // ErrNoMain is the error of Run in a program that has not called Main: a child would be

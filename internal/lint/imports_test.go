@@ -66,7 +66,7 @@ var layers = []layer{
 	{pkg: "queue", may: []string{".", "pshared", "internal/object", "internal/futex", "internal/guest", "internal/words"}, tests: []string{"internal/sys", "internal/race"}},
 	{pkg: "topic", may: []string{".", "pshared", "internal/object", "internal/futex", "internal/words", "internal/race"}, tests: []string{"internal/sys", "internal/race"}},
 	{pkg: "internal/race"},
-	{pkg: "explain", may: []string{".", "sysv", "memfd", "filemap", "posixshm", "pshared", "queue", "topic", "internal/live", "internal/model", "internal/sys"}},
+	{pkg: "explain", may: []string{".", "sysv", "memfd", "filemap", "posixshm", "pshared", "queue", "topic", "internal/live", "internal/model", "internal/sys", "internal/words"}},
 	{pkg: "internal/stream", may: []string{".", "sysv", "topic", "internal/fdmap", "internal/sys", "internal/vm", "internal/words"}},
 	{pkg: "internal/address"},
 	{pkg: "internal/kind", may: []string{".", "sysv", "filemap", "pshared", "queue", "topic", "internal/address", "internal/stream"}},
