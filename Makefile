@@ -7,7 +7,7 @@ GO ?= go
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race short vet staticcheck fmt-check cross tidy-check clock bench bench-messages soak model ci clean
+.PHONY: help build test race short vet staticcheck fmt-check cross tidy-check clock bench bench-messages soak model screens ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ soak: ## the long suites: random kills, big scripts (up to an hour)
 
 model: ## a million random operations on the model and the kernel (about half an hour); the last line counts what was tolerated
 	SHMKIT_MODEL_OPS=1000000 $(GO) test -count=1 -timeout 3h -v -run RandomScripts ./internal/model
+
+screens: ## make the screens in README.md anew (root, or a kernel that lets users have namespaces)
+	$(GO) run ./internal/screens
 
 ci: ## everything CI does, in its order
 	@bash .ci/run

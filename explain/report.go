@@ -37,6 +37,8 @@ type Step struct {
 	// Charts are numbers to be looked at side by side, and Lanes who did what when.
 	Charts []Chart `json:"charts,omitempty"`
 	Lanes  []Lane  `json:"lanes,omitempty"`
+
+	draw bool // also if the scene is as it was before
 }
 
 // Where a prediction comes from.

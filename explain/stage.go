@@ -281,5 +281,8 @@ func (st *stage) look(n note) {
 	x := st.lab
 	p := plan{who: "all", title: n.title, call: "cat /proc/PID/maps; read /proc/PID/pagemap", why: n.why, expect: n.expect}
 	want := st.foretold()
-	x.step(p, func(s *step) { st.compare(s, want, n) })
+	x.step(p, func(s *step) {
+		s.draw = true
+		st.compare(s, want, n)
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/shmkit/shmkit/explain"
+	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 )
@@ -20,6 +21,7 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	kinds    *kind.Registry
+	inspect  inspect.Options // where to look; Kinds and Deep are the command's
 	// isTerminal tells it of in, out or err.
 	isTerminal func(stream any) bool
 	getenv     func(string) string

@@ -16,8 +16,6 @@ type textPage struct {
 	announced int
 }
 
-const textWidth = 79
-
 func (t *textPage) line(format string, args ...any) {
 	if _, err := fmt.Fprintf(t.out, format+"\n", args...); err != nil && t.err == nil {
 		t.err = err
@@ -29,34 +27,6 @@ func (t *textPage) wrapped(indent int, text string) {
 	for _, line := range wrapText(text, textWidth-indent) {
 		t.line("%s%s", strings.Repeat(" ", indent), line)
 	}
-}
-
-// wrapText breaks a text between words into lines of at most so many characters. A word
-// that is longer is broken in itself.
-func wrapText(text string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		for utf8.RuneCountInString(word) > width {
-			if line != "" {
-				lines, line = append(lines, line), ""
-			}
-			r := []rune(word)
-			lines, word = append(lines, string(r[:width])), string(r[width:])
-		}
-		switch {
-		case line == "":
-			line = word
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
-			line += " " + word
-		default:
-			lines, line = append(lines, line), word
-		}
-	}
-	if line != "" {
-		lines = append(lines, line)
-	}
-	return lines
 }
 
 func (t *textPage) heading(e explain.Experiment) {

@@ -70,6 +70,8 @@ An address names one object: KIND:REST. Without KIND it is a topic.
   posix:/NAME        POSIX shared memory object, as shm_open(3) opens it; the slash
                      may be left out
   file:PATH          regular file
+  map:PID/START      what process PID maps at an address, hexadecimal as in
+                     /proc/PID/maps: for memory that has no name
   memfd:PID/FD       memory that process PID has as descriptor FD; self/FD is
                      one that shmkit itself was started with
   lock:NAME          lock between processes, as shmkit run takes it; any NAME
@@ -93,10 +95,10 @@ not used again soon; a key is free at once.`, "\n") + "\n",
 			Long: strings.Trim(`
   ipcs, ipcs -a                 shmkit ls sysv sem msg
   ipcs -m | -s | -q             shmkit ls sysv | sem | msg
-  ipcs -t, -p, -c               shmkit ls, shmkit ls --long
+  ipcs -t, -p, -c               shmkit ls sysv sem msg, with --long all of it
   ipcs -m -i ID                 shmkit stat sysv:id=ID
   ipcs -l, ipcs -u              shmkit limits sysv sem msg
-  ipcs -b, ipcs --human         shmkit ls --long has exact bytes, ls rounded ones
+  ipcs -b, ipcs --human         shmkit ls --long has exact bytes, else rounded ones
 
   ipcmk -M SIZE                 shmkit create sysv:private --size SIZE
   ipcmk -S N                    shmkit create sem:private --count N

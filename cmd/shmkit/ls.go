@@ -2,45 +2,67 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 )
 
+// lsFlags are the flags of ls.
+type lsFlags struct {
+	asJSON, mine, orphans, long bool
+	sort                        string
+}
+
 func newLsCommand(a *app) *cobra.Command {
-	var asJSON, mine, long bool
+	var f lsFlags
 	cmd := &cobra.Command{
 		Use:        "ls [KIND…] [flags]",
 		SuggestFor: []string{"list", "ipcs", "lsipc"},
 		Short:      "Show what exists",
-		Long: `Ls shows every segment, semaphore set and message queue of the machine (or of
-the IPC namespace), every POSIX shared memory object, and every descriptor of
-sealed memory, or what there is of the given kinds; also what one may not read. Of
-files it shows those that a process maps shared, if asked (ls file). What the
-processes of other users map and hold only root sees. Of locks and what else
-programs share by name it shows those in this user's directory, or in SHMKIT_DIR:
-who holds them, how many wait for them, are members, and died; of a work queue how
-many items are ready, and held (CLAIMED), and LETTERS, which are the dead ones.
+		Long: `Ls shows all shared memory of the machine in one list, and what belongs to it: every
+segment, semaphore set and message queue of the IPC namespace, every POSIX shared
+memory object, memory that is held by descriptors, what processes share without any
+name, files that are mapped shared by several processes or for writing, and the
+locks, queues, topics and so on in this user's directory, or in SHMKIT_DIR; root sees
+those of all users. It also shows what one may not read, and what has lost its name
+and is still in use.
 
-ATT is how often a segment is attached, CPID the process that made it, LPID the
-last to attach or detach. Times are times of day if that was today, else dates.
-Marks: "removed" is a segment that goes with its last mapping, "locked" one
-that is kept from swapping, "deleted" a file whose name is gone.
+RESIDENT is what is in memory of it, and SWAP what is on swap. USERS are processes
+that map it or have a descriptor of it, and of a lock and the like its members; a ?
+behind them says that there are processes which do not let this user look. Marks:
+"removed" and "deleted" is what goes with its last user, "locked" what is kept from
+being swapped, "huge" what is of huge pages, "unused" what nobody living uses, "dead"
+an object that a process had open which has died, "unseen" what could not be looked
+at. WHAT is who uses it, or what is in it. With a file behind a topic its size is
+that of all its files.
 
-ALLOC is what an object takes of memory, swap or disk, RESIDENT what of it is in
-memory, PROCS how many processes are seen to map it.
+With kinds there is a table for each, with what only that kind has. Of segments: ATT
+is how often it is attached, CPID the process that made it, LPID the last to attach
+or detach. Times are times of day if that was today, else dates. ALLOC is what an
+object takes of memory, swap or disk, PROCS how many processes are seen to map it. Of
+a lock: who holds it, how many wait for it, are members, and died; of a work queue
+how many items are ready, and held (CLAIMED), and LETTERS, which are the dead ones.
 
---json prints one array of all objects: sizes in bytes, times as RFC 3339 or
-null, keys and modes as strings.`,
+--orphans shows only what nobody living uses. What may be in use, because not all
+processes let this user look, is counted and not shown.
+
+--json prints one array of all objects: sizes in bytes, times as RFC 3339 or null,
+keys and modes as strings. Each object has the keys of its kind, and "resident",
+"swapped", "dirty", "locked" and "huge", "users", each with "pid", "command", "uid",
+"mapped", "resident" (with --long only), "shared", "writable" and "descriptors",
+"users_hidden", the number of processes that could not be looked at, "in_use",
+which is "yes", "no" or "unknown", "in_use_why" and "removed". What is not known is
+null.`,
 		Example: `  shmkit ls
+  shmkit ls --sort size
+  shmkit ls --orphans
   shmkit ls sysv sem --mine
-  shmkit ls posix
-  shmkit ls --json sysv | jq '.[] | select(.attached == 0) | .address'`,
+  shmkit ls --json sysv | jq '.[] | select(.in_use == "no") | .address'`,
 		Args:              rangeArgs(0, -1),
 		ValidArgsFunction: completeKinds[kind.Lister](a),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -48,57 +70,92 @@ null, keys and modes as strings.`,
 			if err != nil {
 				return err
 			}
-			if len(args) == 0 {
-				kinds = slices.DeleteFunc(kinds, func(k kind.Capable[kind.Lister]) bool {
-					_, incidental := k.Kind.(kind.Incidental)
-					return incidental
-				})
+			less, err := sorting(f.sort)
+			if err != nil {
+				return err
 			}
-			all := []kind.Object{}
-			for i, k := range kinds {
-				objects, err := k.Can.List()
-				if err != nil {
-					return err
-				}
-				if mine {
-					objects = slices.DeleteFunc(objects, func(o kind.Object) bool { return !isMine(o) })
-				}
-				all = append(all, objects...)
-				if asJSON {
-					continue
-				}
-				if i > 0 {
-					fmt.Fprintln(a.out)
-				}
-				if err := a.printObjects(k, objects, long); err != nil {
-					return err
+			found, failed := a.survey(cmd, kinds, f.long)
+			if failed != nil && found == nil {
+				return failed
+			}
+			unknown := f.pick(found)
+			if less != nil {
+				for _, items := range found {
+					slices.SortStableFunc(items, less)
 				}
 			}
-			if asJSON {
-				return a.printJSON(all)
+			l := listing{a, kinds, found, f.long, less}
+			switch {
+			case f.asJSON:
+				err = l.printJSON()
+			case len(args) == 0:
+				err = l.printOne()
+			default:
+				err = l.printEach()
 			}
-			return nil
+			if err == nil && f.orphans {
+				err = a.sayUnknown(unknown, f.asJSON)
+			}
+			return firstError(err, failed)
 		},
 	}
-	jsonFlag(cmd, &asJSON, "print one JSON array")
-	cmd.Flags().BoolVar(&mine, "mine", false, "only what this user owns or made")
-	cmd.Flags().BoolVarP(&long, "long", "l", false, "with groups, exact sizes, full times, creator's command")
+	jsonFlag(cmd, &f.asJSON, "print one JSON array")
+	cmd.Flags().BoolVar(&f.mine, "mine", false, "only what this user owns or made")
+	cmd.Flags().BoolVar(&f.orphans, "orphans", false, "only what nobody living uses")
+	cmd.Flags().BoolVarP(&f.long, "long", "l", false, "with groups, exact sizes, full times, what is locked and huge")
+	cmd.Flags().StringVar(&f.sort, "sort", "", "sort by `KEY`: "+listed(sortKeys(), "or"))
+	completeFlag(cmd, "sort", false, sortKeys()...)
 	return cmd
 }
 
-func (a *app) printObjects(k kind.Capable[kind.Lister], objects []kind.Object, long bool) error {
-	if _, err := fmt.Fprintln(a.out, a.bold(k.Name()+": "+k.Title())); err != nil {
-		return err
+// pick takes out what is not wanted, and returns what might be: of which it is not known whether
+// anybody uses it.
+func (f *lsFlags) pick(found map[string][]item) (unknown []item) {
+	for name, items := range found {
+		found[name] = slices.DeleteFunc(items, func(i item) bool {
+			switch {
+			case f.mine && !i.mine():
+				return true
+			case !f.orphans || i.seen != nil && i.seen.Use == inspect.Unused:
+				return false
+			case i.seen == nil || i.seen.Use == inspect.Unknown:
+				unknown = append(unknown, i)
+			}
+			return true
+		})
 	}
-	if len(objects) == 0 {
-		_, err := fmt.Fprintln(a.out, "none")
-		return err
-	}
-	return objectTable(k.Can.Columns(), objects, long).write(a.out, a, "")
+	return unknown
 }
 
-// isMine reports whether the object belongs to the user or was made by them.
-func isMine(o kind.Object) bool { return slices.Contains(o.Owners, uint32(os.Geteuid())) }
+// sayUnknown says how many objects may be unused, and why that is not known.
+func (a *app) sayUnknown(unknown []item, aside bool) error {
+	if len(unknown) == 0 {
+		return nil
+	}
+	reasons := map[string]int{}
+	for _, i := range unknown {
+		why := "nothing tells who uses such objects"
+		if i.seen != nil && i.seen.UseWhy != "" {
+			why = i.seen.UseWhy
+		}
+		reasons[why]++
+	}
+	var words []string
+	for why, n := range reasons {
+		words = append(words, fmt.Sprintf("%s (%d)", why, n))
+	}
+	slices.Sort(words)
+	out := a.out
+	if aside {
+		out = a.err
+	}
+	verb := "objects are not listed: it is not known whether anybody uses them"
+	if len(unknown) == 1 {
+		verb = "object is not listed: it is not known whether anybody uses it"
+	}
+	_, err := fmt.Fprintf(out, "%d %s: %s\n", len(unknown), verb, oneLine(strings.Join(words, "; ")))
+	return err
+}
 
 // kindsNamed returns the kinds with the capability C, or of these the named ones. verb and
 // lacks serve the error, as in kind.Find.

@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 		"shmkit-ignores": shmkitIgnoringHangups,
 		"shmkit-limited": limitedRole,
 		"attached":       attachedRole,
+		"holds-page":     holdsPageRole,
 		"stubborn":       stubbornRole,
 		"starts":         startsRole,
 	})

@@ -9,6 +9,7 @@ import (
 // Groups of commands, as help shows them.
 const (
 	groupObjects  = "objects"
+	groupSeeing   = "seeing"
 	groupContents = "contents"
 	groupStreams  = "streams"
 	groupOther    = "other"
@@ -44,6 +45,7 @@ What a command acts on is an address, KIND:REST, or the name of a topic alone:
   posix:/NAME         POSIX shared memory object (shm_open)
   file:PATH           regular file, mapped
   memfd:PID/FD        sealed memory that a process holds a descriptor of
+  map:PID/START       what a process maps at an address
   lock:NAME           lock between processes
   topic:NAME          topic to publish to and subscribe to
   queue:NAME          work queue between processes
@@ -82,15 +84,25 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 		}
 	}
 	add(groupObjects, "Objects:",
-		newCreateCommand(a), newLsCommand(a), newStatCommand(a), newSetCommand(a), newRmCommand(a),
-		newLockCommand(a), newUnlockCommand(a), newLimitsCommand(a), newRecoverCommand(a))
+		newCreateCommand(a), newSetCommand(a), newRmCommand(a), newLockCommand(a), newUnlockCommand(a), newRecoverCommand(a))
+	add(groupSeeing, "What there is, and who uses it:",
+		newLsCommand(a),
+		newStatCommand(a),
+		newWhoCommand(a),
+		newMapsCommand(a),
+		newPagesCommand(a),
+		newTopCommand(a),
+		newLimitsCommand(a),
+		newDoctorCommand(a),
+		newExplainCommand(a),
+	)
 	add(groupContents, "What is in them:",
 		newDumpCommand(a), newPutCommand(a), newGetCommand(a), newFlushCommand(a), newScanCommand(a), newSemCommand(a), newMsgCommand(a))
 	add(groupStreams, "From process to process:",
 		newWriteCommand(a), newReadCommand(a), newSendCommand(a), newRecvCommand(a), newPubCommand(a), newEchoCommand(a), newHzCommand(a), newPushCommand(a), newPopCommand(a), newDeadCommand(a),
 		newMemfdCommand(a), newRunCommand(a), newRWCommand(a), newRWParticipantCommand(), newDemoCommand(a))
 	root.AddCommand(newDemoChildCommand())
-	add(groupOther, "Other:", newExplainCommand(a), newCompletionCommand(a), newVersionCommand(a))
+	add(groupOther, "Other:", newCompletionCommand(a), newVersionCommand(a))
 	root.SetHelpCommandGroupID(groupOther)
 	root.AddCommand(newTopics()...)
 	markFailures(root)

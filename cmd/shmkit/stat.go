@@ -16,12 +16,18 @@ func newStatCommand(a *app) *cobra.Command {
 		Use:        "stat ADDRESS… [flags]",
 		SuggestFor: []string{"show", "info"},
 		Short:      "Show everything about one object",
-		Long: `Stat shows everything the kernel tells about each of the objects.
+		Long: `Stat shows everything that is known about each of the objects: what the kernel tells
+of it, how much of it is in memory, on swap, locked and in huge pages, who uses it and how
+much of it is resident in each process, and whether anybody living uses it and how that
+is known.
 
 It needs no permission on them: the state of an object is no secret on Linux.
 Only the values of semaphores need read permission; without it stat shows the
 rest and says so ("values" is null in JSON). Of a file it must be possible to reach
-it, and what is in memory of it is told to who may write it.
+it, and what is in memory of it is told to who may write it. Who uses an object is
+seen of the processes that let this user look; of the others their number.
+
+The keys of --json are those of shmkit ls.
 
 Several addresses are each tried; failures are reported, and the exit code is
 1.`,
@@ -40,12 +46,21 @@ Several addresses are each tried; failures are reported, and the exit code is
 				return err
 			}
 			found := []kind.Object{}
+			w, users := &watch{a: a, ctx: cmd.Context()}, &kind.Names{}
 			err = a.each(cmd, addrs, func(addr address.Address) error {
 				o, err := staters[addr.Kind].Stat(addr)
-				if err == nil {
-					found = append(found, o)
+				if err != nil {
+					return err
 				}
-				return err
+				if k, _ := a.kinds.Kind(addr.Kind); isInspected(k) {
+					seen, err := w.object(o.Address)
+					if err != nil {
+						return err
+					}
+					addFacts(&o, &seen, users)
+				}
+				found = append(found, o)
+				return nil
 			})
 			if asJSON {
 				return firstError(a.printJSON(found), err)
@@ -63,6 +78,12 @@ Several addresses are each tried; failures are reported, and the exit code is
 	}
 	jsonFlag(cmd, &asJSON, "print one JSON array of all objects")
 	return cmd
+}
+
+// isInspected reports whether package inspect sees the objects of a kind.
+func isInspected(k kind.Kind) bool {
+	_, ok := k.(kind.Inspected)
+	return ok
 }
 
 // findAll finds the capability C of the kinds of all addresses, before anything is
@@ -104,7 +125,7 @@ func (a *app) printObject(o kind.Object) error {
 		if f.Machine {
 			continue
 		}
-		if list, ok := f.Value.(kind.List); ok {
+		if list, ok := f.Value.(kind.List); ok { // of users, of semaphores
 			if len(list.Items) == 0 {
 				continue
 			}

@@ -13,6 +13,10 @@ import (
 type table struct {
 	columns []kind.Column
 	rows    [][]string
+	// wide, if not 0, is how wide the first column gets. A row where it is wider is two lines.
+	wide int
+	// screen, if not 0, is where lines end: the last column is cut.
+	screen int
 }
 
 // objectTable is a table of objects: in the long form all columns, and the long
@@ -58,7 +62,9 @@ func (t *table) write(w io.Writer, a *app, indent string) error {
 		widths[i] = utf8.RuneCountInString(c.Heading)
 		for _, row := range t.rows {
 			row[i] = oneLine(row[i])
-			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+			if n := utf8.RuneCountInString(row[i]); i > 0 || t.wide == 0 || n <= t.wide {
+				widths[i] = max(widths[i], n)
+			}
 		}
 	}
 	headings := make([]string, len(t.columns))
@@ -69,7 +75,17 @@ func (t *table) write(w io.Writer, a *app, indent string) error {
 		return err
 	}
 	for _, row := range t.rows {
-		if _, err := fmt.Fprintln(w, indent+t.line(row, widths)); err != nil {
+		if utf8.RuneCountInString(row[0]) > widths[0] {
+			if _, err := fmt.Fprintln(w, indent+row[0]); err != nil {
+				return err
+			}
+			row = append([]string{""}, row[1:]...)
+		}
+		line := indent + t.line(row, widths)
+		if t.screen > 0 {
+			line = fit(line, t.screen)
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
 	}

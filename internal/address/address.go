@@ -11,6 +11,7 @@
 //	file:PATH             regular file by path
 //	memfd:PID/FD          sealed memory by a descriptor that a process has of it
 //	memfd:self/FD         by one that the process itself was started with
+//	map:PID/START         what a process maps at an address, hexadecimal
 //	lock:NAME             lock that survives its holder's death, by name
 //	struct:NAME           struct in shared memory, by name
 //	queue:NAME            work queue, by name
@@ -57,6 +58,7 @@ var kinds = []struct {
 	{"posix", parseName},
 	{fileKind, parsePath},
 	{"memfd", parseDescriptor},
+	{"map", parseRegion},
 	{"lock", parseObjectName},
 	{"semaphore", parseObjectName},
 	{"cond", parseObjectName},

@@ -55,6 +55,10 @@ func TestParseAndPrint(t *testing.T) {
 		{"memfd:007/00", address.Descriptor{PID: 7, FD: 0}, "memfd:7/0"},
 		{"memfd:self/3", address.Descriptor{FD: 3}, ""},
 		{"memfd:2147483647/2147483647", address.Descriptor{PID: 2147483647, FD: 2147483647}, ""},
+		{"map:812/7f12a4000000", address.Region{PID: 812, Start: 0x7f12a4000000}, ""},
+		{"map:812/0x7F12A4000000", address.Region{PID: 812, Start: 0x7f12a4000000}, "map:812/7f12a4000000"},
+		{"map:self/0", address.Region{}, ""},
+		{"map:1/00ffffffffffffffff", address.Region{PID: 1, Start: 1<<64 - 1}, "map:1/ffffffffffffffff"},
 	} {
 		a, err := address.Parse(c.text)
 		if err != nil {
@@ -84,8 +88,8 @@ func TestWrongAddressesSayWhy(t *testing.T) {
 		"./frames":                     "write file:./frames, or",
 		"../a:b":                       "write file:../a:b, or",
 		"frames\x00":                   "zero byte",
-		":0x5eed":                      `no kind is called ""; known are sysv, sem, msg, posix, file, memfd, lock`,
-		"shm:0x5eed":                   `no kind is called "shm"; known are sysv, sem, msg, posix, file, memfd, lock`,
+		":0x5eed":                      `no kind is called ""; known are sysv, sem, msg, posix, file, memfd, map, lock`,
+		"shm:0x5eed":                   `no kind is called "shm"; known are sysv, sem, msg, posix, file, memfd, map, lock`,
 		"SYSV:1":                       `no kind is called "SYSV"`,
 		"sysv:":                        "nothing behind the colon",
 		"sysv:abc":                     "a key such as 0x5eed",
@@ -142,6 +146,16 @@ func TestWrongAddressesSayWhy(t *testing.T) {
 		"memfd:Self/3":                 "no decimal number",
 		"memfd:1/2147483648":           "above 2147483647",
 		"memfd:99999999999999999999/1": "above 2147483647",
+		"map:":                         "PID/START",
+		"map:7f12a4000000":             "PID/START",
+		"map:0/1000":                   "no process has the number 0",
+		"map:x/1000":                   "no decimal number",
+		"map:1/":                       `"" is no hexadecimal address`,
+		"map:1/0x":                     "no hexadecimal address",
+		"map:1/g":                      "no hexadecimal address",
+		"map:1/-1":                     "no hexadecimal address",
+		"map:1/1/2":                    "no hexadecimal address",
+		"map:1/10000000000000000":      "more than 64 bits",
 	} {
 		a, err := address.Parse(text)
 		var bad *address.Error
@@ -208,7 +222,7 @@ func TestKindsAreACopy(t *testing.T) {
 func FuzzParsePrintParse(f *testing.F) {
 	for _, text := range []string{
 		"sysv:0x5eed", "sysv:-1", "sem:id=3", "msg:private", "sysv:ftok=a:b:c", "sysv:ftok=::::", "sysv:0", "x", ":", "sysv:ftok=\x00:\xff",
-		"posix:/frames", "posix:a/b", "posix:\x00", "file:/a:b", "file:\n", "memfd:812/5", "memfd:self/3", "memfd:0/0", "frames", "/frames", "topic:/frames",
+		"posix:/frames", "posix:a/b", "posix:\x00", "file:/a:b", "file:\n", "memfd:812/5", "memfd:self/3", "memfd:0/0", "map:1/f", "map:self/0x0", "frames", "/frames", "topic:/frames",
 	} {
 		f.Add(text)
 	}

@@ -28,11 +28,15 @@ func (n Name) String() string { return "/" + string(n) }
 func (p Path) String() string { return string(p) }
 
 func (d Descriptor) String() string {
-	pid := self
-	if d.PID != 0 {
-		pid = strconv.Itoa(d.PID)
+	return process(d.PID) + "/" + strconv.Itoa(d.FD)
+}
+
+// process is a process as addresses have it.
+func process(pid int) string {
+	if pid == 0 {
+		return self
 	}
-	return pid + "/" + strconv.Itoa(d.FD)
+	return strconv.Itoa(pid)
 }
 
 func (Name) target()       {}
@@ -74,31 +78,34 @@ func parsePath(rest string) (Target, error) {
 }
 
 func parseDescriptor(rest string) (Target, error) {
-	const form = "PID/FD, such as 812/5, or self/FD"
-	if rest == "" {
-		return nil, errors.New("nothing behind the colon: give " + form)
-	}
-	pidText, fdText, found := strings.Cut(rest, "/")
-	if !found {
-		return nil, fmt.Errorf("%q is not %s", rest, form)
-	}
-	var d Descriptor
-	if pidText != self {
-		pid, err := parseSmall(pidText, "process")
-		switch {
-		case err != nil:
-			return nil, err
-		case pid == 0:
-			return nil, errors.New("no process has the number 0")
-		}
-		d.PID = pid
+	pid, fdText, err := parseProcess(rest, "PID/FD, such as 812/5, or self/FD")
+	if err != nil {
+		return nil, err
 	}
 	fd, err := parseSmall(fdText, "descriptor")
 	if err != nil {
 		return nil, err
 	}
-	d.FD = fd
-	return d, nil
+	return Descriptor{pid, fd}, nil
+}
+
+// parseProcess takes a process and a slash from the front; form is for messages.
+func parseProcess(text, form string) (pid int, rest string, err error) {
+	if text == "" {
+		return 0, "", errors.New("nothing behind the colon: give " + form)
+	}
+	word, rest, found := strings.Cut(text, "/")
+	switch {
+	case !found:
+		return 0, "", fmt.Errorf("%q is not %s", text, form)
+	case word == self:
+		return 0, rest, nil
+	}
+	pid, err = parseSmall(word, "process")
+	if err == nil && pid == 0 {
+		err = errors.New("no process has the number 0")
+	}
+	return pid, rest, err
 }
 
 // parseSmall parses a decimal number of 31 bits.

@@ -33,14 +33,6 @@ type Lister interface {
 	List() ([]Object, error)
 }
 
-// Incidental is a kind of which List tells objects that happen to be in use: files that
-// are mapped. ls shows them when it is asked for the kind.
-type Incidental interface {
-	Lister
-	// OnlyIfAsked does nothing.
-	OnlyIfAsked()
-}
-
 // Stater tells all there is to know about one object.
 type Stater interface {
 	// Stat returns at least what List does. It needs no permission on the object;

@@ -44,6 +44,17 @@ func (o Object) Value(name string) Value {
 	return nil
 }
 
+// Set changes the value of a field, or adds the field.
+func (o *Object) Set(name string, v Value) {
+	for i := range o.Fields {
+		if o.Fields[i].Name == name {
+			o.Fields[i].Value = v
+			return
+		}
+	}
+	o.Fields = append(o.Fields, Field{Name: name, Value: v})
+}
+
 // MarshalJSON implements json.Marshaler.
 func (o Object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer

@@ -65,21 +65,29 @@ var layers = []layer{
 	{pkg: "pshared", may: []string{".", "internal/object", "internal/futex", "internal/race", "internal/guest", "internal/words"}, tests: []string{"internal/sys", "sysv"}},
 	{pkg: "queue", may: []string{".", "pshared", "internal/object", "internal/futex", "internal/guest", "internal/words"}, tests: []string{"internal/sys", "internal/race"}},
 	{pkg: "topic", may: []string{".", "pshared", "internal/object", "internal/futex", "internal/words", "internal/race"}, tests: []string{"internal/sys", "internal/race"}},
+	{pkg: "doctor", may: []string{"sysv", "pshared", "queue", "topic", "inspect", "internal/sys"}},
 	{pkg: "internal/race"},
 	{pkg: "explain", may: []string{".", "sysv", "memfd", "filemap", "posixshm", "pshared", "queue", "topic", "internal/live", "internal/model", "internal/sys", "internal/words"}},
 	{pkg: "internal/stream", may: []string{".", "sysv", "topic", "internal/fdmap", "internal/sys", "internal/vm", "internal/words"}},
 	{pkg: "internal/address"},
-	{pkg: "internal/kind", may: []string{".", "sysv", "filemap", "pshared", "queue", "topic", "internal/address", "internal/stream"}},
-	{pkg: "internal/kind/named", may: []string{"pshared", "internal/address", "internal/kind"}},
-	{pkg: "internal/kind/lockkind", may: []string{"pshared", "internal/address", "internal/kind", "internal/kind/named"}},
-	{pkg: "internal/kind/queuekind", may: []string{"pshared", "queue", "internal/address", "internal/kind", "internal/kind/named"}},
-	{pkg: "internal/kind/topickind", may: []string{"topic", "internal/address", "internal/stream", "internal/kind", "internal/kind/named"}},
-	{pkg: "internal/kind/sysvkind", may: []string{".", "sysv", "internal/address", "internal/stream", "internal/kind"}},
-	{pkg: "internal/kind/inode", may: []string{"internal/address", "internal/kind", "internal/sys"}},
-	{pkg: "internal/kind/posixkind", may: []string{".", "posixshm", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
-	{pkg: "internal/kind/filekind", may: []string{".", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
-	{pkg: "internal/kind/memfdkind", may: []string{".", "memfd", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
+	{pkg: "internal/proc", may: []string{"internal/sys"}},
+	{pkg: "inspect", may: []string{"sysv", "posixshm", "memfd", "pshared", "queue", "topic", "internal/object", "internal/proc", "internal/address", "internal/sys"}, tests: []string{".", "filemap"}},
+	{pkg: "internal/kind", may: []string{".", "inspect", "sysv", "filemap", "pshared", "queue", "topic", "internal/address", "internal/stream"}},
+	{pkg: "internal/kind/named", may: []string{"inspect", "pshared", "internal/address", "internal/kind"}},
+	{pkg: "internal/kind/lockkind", may: []string{"inspect", "pshared", "internal/address", "internal/kind", "internal/kind/named"}},
+	{pkg: "internal/kind/queuekind", may: []string{"inspect", "pshared", "queue", "internal/address", "internal/kind", "internal/kind/named"}},
+	{pkg: "internal/kind/topickind", may: []string{"inspect", "topic", "internal/address", "internal/stream", "internal/kind", "internal/kind/named"}},
+	{pkg: "internal/kind/sysvkind", may: []string{".", "inspect", "sysv", "internal/address", "internal/stream", "internal/kind"}},
+	{pkg: "internal/kind/inode", may: []string{"inspect", "internal/address", "internal/kind", "internal/sys"}},
+	{pkg: "internal/kind/posixkind", may: []string{".", "inspect", "posixshm", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
+	{pkg: "internal/kind/filekind", may: []string{".", "inspect", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
+	{pkg: "internal/kind/memfdkind", may: []string{".", "inspect", "memfd", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
+	{pkg: "internal/kind/mapkind", may: []string{"inspect", "internal/address", "internal/kind", "internal/kind/inode"}},
+	// A screen of the command, on what inspect tells.
+	{pkg: "internal/top", may: []string{"inspect", "internal/kind", "internal/proc"}},
 	{pkg: "cmd/...", may: []string{anything}},
+	// Runs the command, and plays the processes that are seen.
+	{pkg: "internal/screens", may: []string{".", "posixshm", "sysv"}},
 
 	// Examples show what users can do, so they have no more than users have.
 	{pkg: "examples/...", may: []string{".", "sysv", "pshared", "queue", "topic"}},
@@ -167,7 +175,7 @@ func TestOnlyTestsImportTestenv(t *testing.T) {
 
 // notLibrary are the folders whose packages users of the library don't compile.
 var notLibrary = []string{
-	"cmd/...", "examples/...", "benchmarks/...", testenvDir, shmtestDir, "internal/lint", "internal/kind/...",
+	"cmd/...", "examples/...", "benchmarks/...", testenvDir, shmtestDir, "internal/lint", "internal/kind/...", "internal/top",
 }
 
 // libraryImportsOnlyStd promises users of the library that it brings in nothing

@@ -130,11 +130,13 @@ func (o *Object) openAnnex(write bool) (f *os.File, err error) {
 }
 
 func openAnnexAt(path string, write bool) (*os.File, error) {
-	mode := os.O_RDONLY
+	open := openReading
 	if write {
-		mode = os.O_RDWR
+		open = func(path string) (*os.File, error) {
+			return os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+		}
 	}
-	f, err := os.OpenFile(path, mode|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	f, err := open(path)
 	switch {
 	case errors.Is(err, syscall.ELOOP):
 		return nil, foreign("it is a symbolic link")

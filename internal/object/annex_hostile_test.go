@@ -236,7 +236,7 @@ func TestASecondFileIsNotListed(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].Path != path {
 		t.Errorf("%+v, %v", all, err)
 	}
-	if kind, name, ok := parseFileName(filepath.Base(annex)); ok {
+	if kind, name, ok := ParseFileName(filepath.Base(annex)); ok {
 		t.Errorf("taken for %s:%s", kind, name)
 	}
 	if err := Remove(d, Struct, "x"); err != nil {

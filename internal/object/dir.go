@@ -94,9 +94,9 @@ func (d Dir) tidy() {
 // maxName is the longest file name, in bytes.
 const maxName = 255
 
-// fileName returns the name of the file that an object is in: KIND.NAME, where what a
+// FileName returns the name of the file that an object is in: KIND.NAME, where what a
 // file name cannot hold, or would hide, is written as %XX.
-func fileName(kind Kind, name string) (string, error) {
+func FileName(kind Kind, name string) (string, error) {
 	if name == "" {
 		return "", fmt.Errorf("an object needs a name: %w", fs.ErrInvalid)
 	}
@@ -116,14 +116,10 @@ func fileName(kind Kind, name string) (string, error) {
 	return b.String(), nil
 }
 
-// parseFileName undoes fileName.
-func parseFileName(file string) (kind Kind, name string, ok bool) {
+// ParseFileName undoes FileName.
+func ParseFileName(file string) (kind Kind, name string, ok bool) {
 	word, rest, found := strings.Cut(file, ".")
-	for k, n := range kindNames {
-		if n == word {
-			kind = k
-		}
-	}
+	kind = KindOf(word)
 	if !found || kind == 0 || rest == "" {
 		return 0, "", false
 	}
@@ -143,7 +139,7 @@ func parseFileName(file string) (kind Kind, name string, ok bool) {
 		b.WriteByte(c)
 		i += 2
 	}
-	back, err := fileName(kind, b.String())
+	back, err := FileName(kind, b.String())
 	return kind, b.String(), err == nil && back == file
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/fdmap"
+	"github.com/shmkit/shmkit/internal/sys"
 )
 
 // Info is what an outsider sees of an object: nobody is joined, and nothing written.
@@ -88,7 +89,7 @@ func List(d Dir) ([]Info, error) {
 	}
 	var all []Info
 	for _, e := range entries {
-		kind, name, ok := parseFileName(e.Name())
+		kind, name, ok := ParseFileName(e.Name())
 		if !ok {
 			continue
 		}
@@ -110,7 +111,7 @@ func Names(d Dir, of Kind) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if kind, name, ok := parseFileName(e.Name()); ok && kind == of {
+		if kind, name, ok := ParseFileName(e.Name()); ok && kind == of {
 			names = append(names, name)
 		}
 	}
@@ -123,7 +124,7 @@ func Names(d Dir, of Kind) ([]string, error) {
 func Look(d Dir, kind Kind, name string, body func(i *Info, m *shmkit.Mapping, bodyOffset int64) error) (Info, error) {
 	i := Info{Kind: kind, Name: name}
 	p := place{address: kind.String() + ":" + name}
-	file, err := fileName(kind, name)
+	file, err := FileName(kind, name)
 	if err != nil {
 		return i, p.fail("stat", err, "")
 	}
@@ -142,7 +143,7 @@ func Look(d Dir, kind Kind, name string, body func(i *Info, m *shmkit.Mapping, b
 }
 
 func (i *Info) read(p place, body func(*Info, *shmkit.Mapping, int64) error) (err error) {
-	f, err := os.OpenFile(p.path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	f, err := openReading(p.path)
 	if err != nil {
 		return err
 	}
@@ -182,6 +183,17 @@ func (i *Info) read(p place, body func(*Info, *shmkit.Mapping, int64) error) (er
 		defer i.showAnnex()()
 		return body(i, m, o.body)
 	})
+}
+
+// openReading opens a file without a trace: the time of the last access stays as it is, where the kernel
+// lets this user have that.
+func openReading(path string) (*os.File, error) {
+	const flags = os.O_RDONLY | syscall.O_NOFOLLOW | syscall.O_NONBLOCK | syscall.O_CLOEXEC
+	f, err := os.OpenFile(path, flags|sys.O_NOATIME, 0)
+	if errors.Is(err, syscall.EPERM) { // it is another user's
+		f, err = os.OpenFile(path, flags, 0)
+	}
+	return f, err
 }
 
 // lookAtAnnex says what there is of the second file.
@@ -258,7 +270,7 @@ func (i *Info) readMembers(o *Object) error {
 // persistent one. What is broken, or of another version, and open to nobody, goes too.
 func Remove(d Dir, kind Kind, name string) error {
 	p := place{address: kind.String() + ":" + name}
-	file, err := fileName(kind, name)
+	file, err := FileName(kind, name)
 	if err != nil {
 		return p.fail("remove", err, "")
 	}

@@ -69,6 +69,16 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
+// KindOf returns the kind that a word in addresses means; 0 if none does.
+func KindOf(word string) Kind {
+	for k, name := range kindNames {
+		if name == word {
+			return k
+		}
+	}
+	return 0
+}
+
 // header is the first page.
 type header struct {
 	_           structs.HostLayout

@@ -40,7 +40,7 @@ func open(ctx context.Context, d Dir, name string, c Config, create, exclusive b
 	if exclusive {
 		op = "create"
 	}
-	file, err := fileName(c.Kind, name)
+	file, err := FileName(c.Kind, name)
 	if err != nil {
 		return nil, p.fail(op, err, "")
 	}
@@ -128,24 +128,7 @@ func (o *Object) joinOpened(ctx context.Context, c *Config) error {
 // joinLocked is join with J held. alone: there is no living member, and the object is not
 // one that outlives them.
 func (o *Object) joinLocked(c *Config) (alone bool, err error) {
-	same, err := o.place.isNamed(&o.locks)
-	if err != nil {
-		return false, err
-	}
-	if !same {
-		return false, errAgain
-	}
-	size, err := o.locks.file.Size()
-	if err != nil {
-		return false, err
-	}
-	if size < headerSize || size > maxSize {
-		return false, foreign("it is no object of shmkit")
-	}
-	if err := o.readHeader(size); err != nil {
-		return false, err
-	}
-	if err := o.mapObject(o.locks.file, size); err != nil {
+	if err := o.readNamed(); err != nil {
 		return false, err
 	}
 	alive, err := o.locks.others(0, MaxMembers)
@@ -174,6 +157,29 @@ func (o *Object) joinLocked(c *Config) (alone bool, err error) {
 		return false, err
 	}
 	return false, guard(o.enter)
+}
+
+// readNamed reads and maps the object if its name still is this file's. J is held, so that both
+// of its names are there, or none.
+func (o *Object) readNamed() error {
+	same, err := o.place.isNamed(&o.locks)
+	if err != nil {
+		return err
+	}
+	if !same {
+		return errAgain
+	}
+	size, err := o.locks.file.Size()
+	if err != nil {
+		return err
+	}
+	if size < headerSize || size > maxSize {
+		return foreign("it is no object of shmkit")
+	}
+	if err := o.readHeader(size); err != nil {
+		return err
+	}
+	return o.mapObject(o.locks.file, size)
 }
 
 // readHeader reads the header from the file and checks it: before the file is mapped, because

@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"math"
 	"os"
-	"strings"
 )
 
 // MapsEntry is one line of /proc/self/maps: a range of addresses of one kind.
@@ -35,17 +35,12 @@ func (e MapsEntry) Shared() bool { return e.Perms[3] == 's' }
 
 // ParseMapsEntry parses a line of /proc/PID/maps.
 func ParseMapsEntry(line string) (e MapsEntry, err error) {
-	// The path may hold spaces, and stands in a column of its own.
-	rest := line
-	var fields [5]string
-	for i := range fields {
-		fields[i], rest, _ = strings.Cut(strings.TrimLeft(rest, " "), " ")
+	l, ok := ParseMapsLine([]byte(line))
+	if !ok || l.End > math.MaxUint {
+		return MapsEntry{}, fmt.Errorf("unexpected line %q in maps", line)
 	}
-	e.Perms, e.Device, e.Path = fields[1], fields[3], strings.TrimLeft(rest, " ")
-	if _, err := fmt.Sscanf(fields[0]+" "+fields[2]+" "+fields[4], "%x-%x %x %d", &e.Start, &e.End, &e.Offset, &e.Inode); err != nil || len(e.Perms) != 4 {
-		return MapsEntry{}, fmt.Errorf("unexpected line %q in maps: %w", line, err)
-	}
-	return e, nil
+	return MapsEntry{Start: uintptr(l.Start), End: uintptr(l.End), Perms: string(l.Perms[:]), Offset: l.Offset,
+		Device: fmt.Sprintf("%02x:%02x", l.Major, l.Minor), Inode: l.Inode, Path: string(l.Path)}, nil
 }
 
 // Maps ranges over the mappings of this process that lie in or reach into the

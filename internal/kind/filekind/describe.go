@@ -1,22 +1,13 @@
 package filekind
 
 import (
-	"errors"
-	"io/fs"
 	"path/filepath"
-	"strings"
 
+	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 	"github.com/shmkit/shmkit/internal/kind/inode"
 )
-
-func (k Files) proc() string {
-	if k.Proc == "" {
-		return "/proc"
-	}
-	return k.Proc
-}
 
 // Stat implements kind.Stater.
 func (k Files) Stat(a address.Address) (kind.Object, error) {
@@ -30,35 +21,24 @@ func (k Files) stat(a address.Address) (o kind.Object, size int64, err error) {
 		return o, 0, err
 	}
 	defer h.Close()
-	maps := inode.Mappings(k.proc())
 	absolute, err := filepath.Abs(path(a))
 	if err != nil {
 		absolute = path(a)
 	}
-	o = describe(a, absolute, h, &kind.Names{}, maps)
+	o = describe(a, absolute, h.Facts(), &kind.Names{})
 	o.Fields = append(o.Fields, h.IdentityFields()...)
-	o.Fields = append(o.Fields, maps.ListField(inode.IDOf(h.Info())))
 	return o, h.Size(), nil
 }
 
 // describe is what a list tells of a file.
-func describe(a address.Address, absolute string, h *inode.Handle, names *kind.Names, maps inode.All) kind.Object {
-	info := h.Info()
-	o := kind.Object{Address: a, Owners: inode.Owners(info), Fields: begin(a, absolute)}
-	o.Fields = append(o.Fields, inode.SizeFields(info)...)
-	o.Fields = append(o.Fields, h.CacheFields()...)
-	o.Fields = append(o.Fields, inode.OwnerFields(names, info)...)
-	o.Fields = append(o.Fields, inode.TimeFields(info)...)
-	o.Fields = append(o.Fields, maps.CountFields(inode.IDOf(info))...)
-	return o
-}
-
-func begin(a address.Address, absolute string) []kind.Field {
-	return []kind.Field{
+func describe(a address.Address, absolute string, f inode.Facts, names *kind.Names) kind.Object {
+	o := kind.Object{Address: a, Owners: []uint32{f.UID}, Fields: []kind.Field{
 		{Name: "kind", Value: kind.Text("file"), Machine: true},
 		{Name: "address", Value: kind.Text(a.String()), Machine: true},
 		{Name: "path", Value: kind.Text(absolute)},
-	}
+	}}
+	o.Fields = append(o.Fields, f.Fields(names, true)...)
+	return o
 }
 
 // Columns implements kind.Lister.
@@ -67,64 +47,26 @@ func (Files) Columns() []kind.Column {
 		kind.Column{Heading: "MARKS", Field: "marks"})
 }
 
-// List implements kind.Lister: the files that processes map shared.
-func (k Files) List() ([]kind.Object, error) {
-	maps := inode.Mappings(k.proc())
-	if maps.Err != nil {
-		return nil, maps.Err
+// Describe implements kind.Inspected.
+func (Files) Describe(seen []inspect.Object) []kind.Object {
+	names, all := &kind.Names{}, []kind.Object{}
+	for i := range seen {
+		s := &seen[i]
+		o := describe(kind.AddressOf(s), s.Path, inode.Seen(s), names)
+		var marks kind.Marks
+		if s.Removed {
+			marks = append(marks, "deleted")
+		}
+		if s.Err != nil {
+			marks = append(marks, "unseen")
+			o.Owners = nil
+		}
+		o.Fields = append(o.Fields, kind.Field{Name: "marks", Value: marks})
+		all = append(all, o)
 	}
-	names, objects := &kind.Names{}, []kind.Object{}
-	for _, id := range maps.IDs() {
-		m := maps.Files[id]
-		if !m.Shared() || notFile(m.Path) {
-			continue
-		}
-		a := address.Address{Kind: "file", Target: address.Path(m.Path)}
-		h, err := inode.Open(m.Path, a.String(), false)
-		if errors.Is(err, inode.ErrNotRegular) && !m.Deleted { // a device
-			continue
-		}
-		switch {
-		case err == nil && inode.IDOf(h.Info()) == id:
-			o := describe(a, m.Path, h, names, maps)
-			objects = append(objects, marked(o, nil))
-		case m.Deleted || errors.Is(err, fs.ErrNotExist) || err == nil:
-			objects = append(objects, marked(unseen(a, m.Path, "its name is gone, or leads elsewhere", maps, id), kind.Marks{"deleted"}))
-		default:
-			objects = append(objects, marked(unseen(a, m.Path, err.Error(), maps, id), kind.Marks{"unseen"}))
-		}
-		if h != nil {
-			h.Close()
-		}
-	}
-	return objects, nil
+	return all
 }
 
-func marked(o kind.Object, marks kind.Marks) kind.Object {
-	o.Fields = append(o.Fields, kind.Field{Name: "marks", Value: marks})
-	return o
-}
-
-// unseen describes a file of which no more is known than that it is mapped.
-func unseen(a address.Address, path, why string, maps inode.All, id inode.ID) kind.Object {
-	o := kind.Object{Address: a, Fields: begin(a, path)}
-	for _, name := range []string{
-		"size", "allocated", "resident", "dirty", "mode", "owner", "owner_uid", "group", "group_gid", "access_time", "modify_time", "change_time",
-	} {
-		o.Fields = append(o.Fields, kind.Field{Name: name, Value: kind.Unknown(why)})
-	}
-	o.Fields = append(o.Fields, maps.CountFields(id)...)
-	return o
-}
-
-// notFile tells what is mapped under a path and is another kind's, or nothing that has
-// the path: System V segments, anonymous shared memory, memory without a name, POSIX
-// objects, rings of asynchronous input and output.
-func notFile(path string) bool {
-	for _, prefix := range []string{"/SYSV", "/dev/zero", "/memfd:", "/dev/shm/", "/[aio]", "/anon_hugepage", "/dmabuf", "/drm mm object", "/i915"} {
-		if strings.HasPrefix(path, prefix) {
-			return true
-		}
-	}
-	return false
-}
+// List implements kind.Lister. Of files there is no end: those that are of interest because
+// of who maps them are seen by Describe.
+func (Files) List() ([]kind.Object, error) { return nil, nil }

@@ -19,26 +19,22 @@ import (
 )
 
 // Files is the kind file: regular files.
-type Files struct {
-	kind.OwnNothing
-	// Proc is where processes are; "" is /proc.
-	Proc string
-}
+type Files struct{ kind.OwnNothing }
 
-// What files can do. They lack kind.Disposable on purpose: List tells of files that
+// What files can do. They lack kind.Disposable on purpose: lists tell of files that
 // happen to be mapped.
 var (
-	_ kind.Creator    = Files{}
-	_ kind.Incidental = Files{}
-	_ kind.Stater     = Files{}
-	_ kind.Setter     = Files{}
-	_ kind.Remover    = Files{}
-	_ kind.Memory     = Files{}
-	_ kind.Flusher    = Files{}
-	_ kind.Scanner    = Files{}
-	_ kind.Streams    = Files{}
-	_ kind.Explainer  = Files{}
-	_ kind.Completer  = Files{}
+	_ kind.Creator   = Files{}
+	_ kind.Inspected = Files{}
+	_ kind.Stater    = Files{}
+	_ kind.Setter    = Files{}
+	_ kind.Remover   = Files{}
+	_ kind.Memory    = Files{}
+	_ kind.Flusher   = Files{}
+	_ kind.Scanner   = Files{}
+	_ kind.Streams   = Files{}
+	_ kind.Explainer = Files{}
+	_ kind.Completer = Files{}
 )
 
 // Name implements kind.Kind; the methods below implement the capabilities.
@@ -61,9 +57,6 @@ func (Files) Without(verb string) string {
 }
 
 func path(a address.Address) string { return a.Target.String() }
-
-// OnlyIfAsked implements kind.Incidental.
-func (Files) OnlyIfAsked() {}
 
 // failed puts what filemap says of a file that isn't there as people would.
 func failed(a address.Address, err error) error {

@@ -13,7 +13,6 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/shmkit/shmkit/internal/kind"
 	"github.com/shmkit/shmkit/internal/sys"
@@ -122,39 +121,13 @@ func Allocated(info fs.FileInfo) uint64 { return uint64(stat(info).Blocks) * 512
 // Owners is who a file belongs to, for kind.Object.
 func Owners(info fs.FileInfo) []uint32 { return []uint32{stat(info).Uid} }
 
-// SizeFields are size and how much of it takes space.
-func SizeFields(info fs.FileInfo) []kind.Field {
-	return []kind.Field{
-		{Name: "size", Value: kind.Bytes(info.Size())},
-		{Name: "allocated", Value: kind.Bytes(Allocated(info))},
-	}
-}
-
-// OwnerFields are mode, owner and group.
-func OwnerFields(names *kind.Names, info fs.FileInfo) []kind.Field {
-	st := stat(info)
-	fields := []kind.Field{{Name: "mode", Value: kind.Mode(st.Mode & 0o777)}}
-	fields = append(fields, names.User("owner", "owner_uid", st.Uid)...)
-	return append(fields, names.Group("group", "group_gid", st.Gid)...)
-}
-
-// TimeFields are the three times of a file.
-func TimeFields(info fs.FileInfo) []kind.Field {
-	st := stat(info)
-	return []kind.Field{
-		{Name: "access_time", Value: kind.Time(time.Unix(st.Atim.Unix()))},
-		{Name: "modify_time", Value: kind.Time(time.Unix(st.Mtim.Unix()))},
-		{Name: "change_time", Value: kind.Time(time.Unix(st.Ctim.Unix()))},
-	}
-}
-
 // IdentityFields are which file it is on which device, and how many names it has.
 func (h *Handle) IdentityFields() []kind.Field {
 	st := stat(h.info)
-	id := IDOf(h.info)
+	major, minor := sys.DeviceNumber(st.Dev)
 	fields := []kind.Field{
 		{Name: "inode", Value: kind.Count(st.Ino)},
-		{Name: "device", Value: kind.Text(id.device())},
+		{Name: "device", Value: kind.Text(fmt.Sprintf("%d:%d", major, minor))},
 		{Name: "links", Value: kind.Count(st.Nlink)},
 	}
 	var system kind.Value = kind.Unknown("the kernel does not tell")

@@ -10,66 +10,13 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/kind"
 	"github.com/shmkit/shmkit/internal/kind/inode"
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m, nil) }
-
-// fixture makes a /proc of some processes' maps.
-func fixture(t *testing.T, maps map[string]string) string {
-	t.Helper()
-	root := t.TempDir()
-	for name, text := range maps {
-		dir := filepath.Join(root, name)
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if text == "gone" { // a process that ended meanwhile
-			continue
-		}
-		if err := os.WriteFile(filepath.Join(dir, "maps"), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
-}
-
-func TestMappingsOfAllProcesses(t *testing.T) {
-	root := fixture(t, map[string]string{
-		"10": `00400000-00452000 r-xp 00000000 08:02 173521      /usr/bin/dbus daemon
-00e03000-00e24000 rw-p 00000000 00:00 0           [heap]
-7f0000000000-7f0000001000 rw-s 00000000 fd:1a 42         /var/data\012x (deleted)
-7f0000001000-7f0000003000 r--s 00001000 fd:1a 42         /var/data\012x (deleted)
-nonsense / line
-`,
-		"9": `7f0000000000-7f0000001000 rw-p 00000000 fd:1a 42         /var/data\012x (deleted)
-`,
-		"11": "gone", "self": "00400000-00452000 r-xp 00000000 08:02 1 /self\n", "0": "00400000-00452000 r-xp 00000000 08:02 2 /zero\n",
-	})
-	all := inode.Mappings(root)
-	if all.Err != nil || len(all.Files) != 2 || all.Hidden != 0 {
-		t.Fatalf("%+v", all)
-	}
-	data := all.Files[inode.ID{Major: 0xfd, Minor: 0x1a, Inode: 42}]
-	if data == nil || data.Path != "/var/data\nx" || !data.Deleted || !data.Shared() {
-		t.Fatalf("%+v", data)
-	}
-	if got := fmt.Sprint(data.Mappers); got != "[{10 12288 true true false} {9 4096 false false false}]" {
-		t.Errorf("mappers %s", got)
-	}
-	bin := all.Files[inode.ID{Major: 8, Minor: 2, Inode: 173521}]
-	if bin == nil || bin.Path != "/usr/bin/dbus daemon" || bin.Deleted || bin.Shared() || !bin.Mappers[0].Executing {
-		t.Errorf("%+v", bin)
-	}
-	if ids := all.IDs(); len(ids) != 2 || ids[0].Inode != 173521 {
-		t.Errorf("order %v", ids)
-	}
-	if none := inode.Mappings(filepath.Join(root, "nosuch")); !errors.Is(none.Err, fs.ErrNotExist) {
-		t.Errorf("%+v", none)
-	}
-}
 
 func TestALookDoesNothingToPipesAndSaysWhatThingsAre(t *testing.T) {
 	dir := t.TempDir()
@@ -152,9 +99,10 @@ func TestResidentAndDirtyPagesAreTold(t *testing.T) {
 	if got, ok := resident.(kind.Bytes); !ok || got < kind.Bytes(4*page) || got > 1<<20 {
 		t.Errorf("resident %v", resident.Long())
 	}
-	for _, field := range h.CacheFields() {
-		if u, unknown := field.Value.(kind.Unknown); unknown && !strings.Contains(string(u), "6.5") {
-			t.Errorf("%s: %v", field.Name, u)
+	facts := h.Facts()
+	for name, v := range map[string]kind.Value{"resident": facts.Resident, "dirty": facts.Dirty} {
+		if u, unknown := v.(kind.Unknown); unknown && !strings.Contains(string(u), "6.5") {
+			t.Errorf("%s: %v", name, u)
 		}
 	}
 }
@@ -167,4 +115,43 @@ func TestStepsSayWhatWasDoneBefore(t *testing.T) {
 	if err := s.Err(); !errors.Is(err, fs.ErrPermission) || !strings.HasSuffix(err.Error(), "(done before: size)") {
 		t.Error(err)
 	}
+}
+
+func TestFactsOfAnObjectThatWasSeenAreThoseOfItsFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("content"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	h, err := inode.Open(file, "file:x", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	looked := h.Facts()
+	bytes := func(v kind.Value) inspect.Amount {
+		if b, ok := v.(kind.Bytes); ok {
+			return inspect.Amount{Bytes: uint64(b)}
+		}
+		return inspect.Amount{Unknown: strings.TrimPrefix(v.Long(), "unknown: ")}
+	}
+	seen := inode.Seen(&inspect.Object{
+		Size: 7, Allocated: bytes(looked.Allocated), Resident: bytes(looked.Resident), Dirty: bytes(looked.Dirty), Mode: 0o640,
+		UID: looked.UID, GID: looked.GID, Accessed: looked.Accessed, Modified: looked.Modified, Changed: looked.Changed,
+	})
+	if a, b := told(looked), told(seen); a != b || !strings.Contains(a, "mode 0640") {
+		t.Errorf("looked at:\n%s\nseen:\n%s", a, b)
+	}
+	unseen := told(inode.Seen(&inspect.Object{Err: errors.New("it is elsewhere")}))
+	if strings.Count(unseen, "unknown: it is elsewhere") != strings.Count(unseen, "\n") {
+		t.Errorf("of what was not looked at:\n%s", unseen)
+	}
+}
+
+// told is all that facts tell, a line each.
+func told(f inode.Facts) string {
+	var b strings.Builder
+	for _, field := range f.Fields(&kind.Names{}, true) {
+		fmt.Fprintf(&b, "%s %s\n", field.Name, field.Value.Long())
+	}
+	return b.String()
 }

@@ -14,19 +14,14 @@ import (
 // does not tell it at once.
 const mincoreMost = 64 << 30
 
-// CacheFields are how much of the file is in memory, and how much of that is not written
-// back to the device yet.
-func (h *Handle) CacheFields() []kind.Field {
-	resident, dirty := h.cache()
-	return []kind.Field{{Name: "resident", Value: resident}, {Name: "dirty", Value: dirty}}
-}
-
 // Resident is how much of the file is in memory.
 func (h *Handle) Resident() kind.Value {
 	resident, _ := h.cache()
 	return resident
 }
 
+// cache is how much of the file is in memory, and how much of that is not written back to the
+// device yet.
 func (h *Handle) cache() (resident, dirty kind.Value) {
 	unknown := func(why string) (kind.Value, kind.Value) { return kind.Unknown(why), kind.Unknown(why) }
 	const notTold = "only who may write the file, or owns it, is told"

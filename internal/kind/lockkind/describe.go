@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 	"github.com/shmkit/shmkit/internal/kind/named"
@@ -46,6 +47,17 @@ func (k shared) List() ([]kind.Object, error) {
 			return kind.Object{}, err
 		}
 		return k.describe(k.Address(name), i, err, users), nil
+	})
+}
+
+// Describe implements kind.Inspected.
+func (k shared) Describe(seen []inspect.Object) []kind.Object {
+	return named.Describe(seen, func(a address.Address, o *inspect.Object, users *kind.Names) kind.Object {
+		i := pshared.Info{Path: o.Path, Size: int64(o.Size), UID: o.UID, GID: o.GID, Mode: o.Mode, Created: o.Created}
+		if o.Shared != nil && o.Shared.Lock != nil {
+			i = *o.Shared.Lock
+		}
+		return k.describe(a, i, o.Err, users)
 	})
 }
 

@@ -37,7 +37,7 @@ type Locks struct{ shared }
 // What locks can do.
 var (
 	_ kind.Creator    = Locks{}
-	_ kind.Lister     = Locks{}
+	_ kind.Inspected  = Locks{}
 	_ kind.Stater     = Locks{}
 	_ kind.Disposable = Locks{}
 	_ kind.Exclusion  = Locks{}

@@ -45,7 +45,7 @@ type Others struct{ shared }
 
 // What they can do.
 var (
-	_ kind.Lister     = Others{}
+	_ kind.Inspected  = Others{}
 	_ kind.Stater     = Others{}
 	_ kind.Disposable = Others{}
 	_ kind.Recoverer  = Others{}

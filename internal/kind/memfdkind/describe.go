@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 	"github.com/shmkit/shmkit/internal/kind/inode"
@@ -29,20 +30,18 @@ func (Descriptors) Stat(a address.Address) (kind.Object, error) {
 	if err != nil {
 		return kind.Object{}, err
 	}
-	maps := inode.Mappings("/proc")
-	o, held := describe(a, i, &kind.Names{}, maps), holders(i) // without the look below
+	o := describe(a, i, &kind.Names{})
 	h, err := inode.Open(link(a), a.String(), true)
 	if err != nil {
 		return kind.Object{}, err
 	}
 	defer h.Close()
 	o.Fields = append(o.Fields, kind.Field{Name: "resident", Value: h.Resident()})
-	o.Fields = append(o.Fields, held, maps.ListField(inode.IDOf(h.Info())))
 	return o, nil
 }
 
 // describe is what a list tells of memory.
-func describe(a address.Address, i memfd.Info, names *kind.Names, maps inode.All) kind.Object {
+func describe(a address.Address, i memfd.Info, names *kind.Names) kind.Object {
 	o := kind.Object{Address: a, Fields: []kind.Field{
 		{Name: "kind", Value: kind.Text("memfd"), Machine: true},
 		{Name: "address", Value: kind.Text(a.String()), Machine: true},
@@ -79,7 +78,6 @@ func describe(a address.Address, i memfd.Info, names *kind.Names, maps inode.All
 		kind.Field{Name: "modify_time", Value: shown(kind.Time(i.Modified))},
 		kind.Field{Name: "inode", Value: shown(kind.Count(i.Inode))},
 	)
-	o.Fields = append(o.Fields, maps.CountFields(inode.NewID(i.Device, i.Inode))...)
 	o.Fields = append(o.Fields, kind.Field{Name: "command", Value: kind.CommandOf(i.PID)})
 	return o
 }
@@ -110,33 +108,40 @@ func (Descriptors) Columns() []kind.Column {
 	}
 }
 
+// Describe implements kind.Inspected: memory is called by one of those who have it.
+func (Descriptors) Describe(seen []inspect.Object) []kind.Object {
+	names, all := &kind.Names{}, []kind.Object{}
+	for n := range seen {
+		o := &seen[n]
+		i := memfd.Info{
+			Name: o.Name, Visible: o.Err == nil, Inode: o.ID.Inode, Size: int64(o.Size), Allocated: int64(o.Allocated.Bytes), PageSize: int(o.PageSize),
+			Mode: o.Mode.Perm(), UID: o.UID, GID: o.GID, Modified: o.Modified,
+		}
+		if o.Memfd != nil {
+			i.Seals, i.SealsVisible = o.Memfd.Seals, o.Memfd.SealsUnknown == ""
+		}
+		a := kind.AddressOf(o)
+		switch at := a.Target.(type) {
+		case address.Descriptor:
+			i.PID, i.FD = at.PID, at.FD
+		case address.Region: // it is mapped, and has no descriptor any more
+			i.PID = at.PID
+		}
+		all = append(all, describe(a, i, names))
+	}
+	return all
+}
+
 // List implements kind.Lister: the descriptors of the processes that let this one look.
 func (Descriptors) List() ([]kind.Object, error) {
 	all, _, err := memfd.List()
 	if err != nil {
 		return nil, err
 	}
-	maps, names, objects := inode.Mappings("/proc"), &kind.Names{}, []kind.Object{}
+	names, objects := &kind.Names{}, []kind.Object{}
 	for _, i := range all {
 		a := address.Address{Kind: "memfd", Target: address.Descriptor{PID: i.PID, FD: i.FD}}
-		objects = append(objects, describe(a, i, names, maps))
+		objects = append(objects, describe(a, i, names))
 	}
 	return objects, nil
-}
-
-// holders is who has a descriptor of the same memory.
-func holders(of memfd.Info) kind.Field {
-	list := kind.List{Columns: []kind.Column{
-		{Heading: "HOLDER", Field: "address"}, {Heading: "COMMAND", Field: "command"},
-	}}
-	all, _, _ := memfd.List() // without /proc nothing would be known at all
-	for _, i := range all {
-		if i.Visible && i.Device == of.Device && i.Inode == of.Inode {
-			list.Items = append(list.Items, kind.Object{Fields: []kind.Field{
-				{Name: "address", Value: kind.Text(i.Address())}, {Name: "pid", Value: kind.PID(i.PID)}, {Name: "fd", Value: kind.Count(i.FD)},
-				{Name: "command", Value: kind.CommandOf(i.PID)},
-			}})
-		}
-	}
-	return kind.Field{Name: "holders", Value: list}
 }

@@ -26,7 +26,7 @@ type Descriptors struct{ kind.OwnNothing }
 
 // What memory without a name can do.
 var (
-	_ kind.Lister    = Descriptors{}
+	_ kind.Inspected = Descriptors{}
 	_ kind.Stater    = Descriptors{}
 	_ kind.Setter    = Descriptors{}
 	_ kind.Memory    = Descriptors{}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 	"github.com/shmkit/shmkit/pshared"
@@ -84,6 +85,16 @@ func (k Kind) Each(describe func(name string, users *kind.Names) (kind.Object, e
 		objects = append(objects, o)
 	}
 	return objects, nil
+}
+
+// Describe describes the objects that package inspect saw.
+func Describe(seen []inspect.Object, describe func(a address.Address, o *inspect.Object, users *kind.Names) kind.Object) []kind.Object {
+	users, all := &kind.Names{}, []kind.Object{}
+	for i := range seen {
+		a := address.Address{Kind: seen[i].Kind, Target: address.ObjectName(seen[i].Name)}
+		all = append(all, describe(a, &seen[i], users))
+	}
+	return all
 }
 
 // Known is a value, or if why is not nil that it is unknown, and why.

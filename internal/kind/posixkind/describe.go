@@ -5,14 +5,12 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 	"github.com/shmkit/shmkit/internal/kind/inode"
 	"github.com/shmkit/shmkit/posixshm"
 )
-
-// proc is where processes are.
-const proc = "/proc"
 
 // Stat implements kind.Stater.
 func (k Objects) Stat(a address.Address) (kind.Object, error) {
@@ -21,27 +19,20 @@ func (k Objects) Stat(a address.Address) (kind.Object, error) {
 		return kind.Object{}, err
 	}
 	defer h.Close()
-	maps := inode.Mappings(proc)
-	o := describe(a, h, &kind.Names{}, maps)
+	o := describe(a, h.Facts(), &kind.Names{})
 	o.Fields = append(o.Fields, kind.Field{Name: "path", Value: kind.Text(path(a))})
 	o.Fields = append(o.Fields, h.IdentityFields()...)
-	o.Fields = append(o.Fields, maps.ListField(inode.IDOf(h.Info())))
 	return o, nil
 }
 
 // describe is what a list tells of an object.
-func describe(a address.Address, h *inode.Handle, names *kind.Names, maps inode.All) kind.Object {
-	info := h.Info()
-	o := kind.Object{Address: a, Owners: inode.Owners(info), Fields: []kind.Field{
+func describe(a address.Address, f inode.Facts, names *kind.Names) kind.Object {
+	o := kind.Object{Address: a, Owners: []uint32{f.UID}, Fields: []kind.Field{
 		{Name: "kind", Value: kind.Text("posix"), Machine: true},
 		{Name: "address", Value: kind.Text(a.String()), Machine: true},
 		{Name: "name", Value: kind.Text(name(a)), Machine: true},
 	}}
-	o.Fields = append(o.Fields, inode.SizeFields(info)...)
-	o.Fields = append(o.Fields, kind.Field{Name: "resident", Value: h.Resident()})
-	o.Fields = append(o.Fields, inode.OwnerFields(names, info)...)
-	o.Fields = append(o.Fields, inode.TimeFields(info)...)
-	o.Fields = append(o.Fields, maps.CountFields(inode.IDOf(info))...)
+	o.Fields = append(o.Fields, f.Fields(names, false)...)
 	return o
 }
 
@@ -50,13 +41,22 @@ func (Objects) Columns() []kind.Column {
 	return append([]kind.Column{{Heading: "ADDRESS", Field: "address"}}, inode.Columns()...)
 }
 
+// Describe implements kind.Inspected.
+func (Objects) Describe(seen []inspect.Object) []kind.Object {
+	names, all := &kind.Names{}, []kind.Object{}
+	for i := range seen {
+		all = append(all, describe(kind.AddressOf(&seen[i]), inode.Seen(&seen[i]), names))
+	}
+	return all
+}
+
 // List implements kind.Lister.
 func (Objects) List() ([]kind.Object, error) {
 	all, err := posixshm.List()
 	if err != nil {
 		return nil, err
 	}
-	maps, names, objects := inode.Mappings(proc), &kind.Names{}, []kind.Object{}
+	names, objects := &kind.Names{}, []kind.Object{}
 	for _, i := range all {
 		a := addressOf(i)
 		h, err := inode.Open(path(a), a.String(), false)
@@ -66,7 +66,7 @@ func (Objects) List() ([]kind.Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		objects = append(objects, describe(a, h, names, maps))
+		objects = append(objects, describe(a, h.Facts(), names))
 		h.Close()
 	}
 	return objects, nil

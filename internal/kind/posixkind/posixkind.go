@@ -27,6 +27,7 @@ type Objects struct{ kind.OwnNothing }
 // What objects can do.
 var (
 	_ kind.Creator    = Objects{}
+	_ kind.Inspected  = Objects{}
 	_ kind.Stater     = Objects{}
 	_ kind.Setter     = Objects{}
 	_ kind.Disposable = Objects{}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 	"github.com/shmkit/shmkit/internal/kind/named"
@@ -37,6 +38,18 @@ func (k Queues) List() ([]kind.Object, error) {
 			return kind.Object{}, err
 		}
 		return k.describe(k.Address(name), i, err, users), nil
+	})
+}
+
+// Describe implements kind.Inspected.
+func (k Queues) Describe(seen []inspect.Object) []kind.Object {
+	return named.Describe(seen, func(a address.Address, o *inspect.Object, users *kind.Names) kind.Object {
+		i := queue.Info{Path: o.Path, UID: o.UID, GID: o.GID, Mode: o.Mode, Created: o.Created}
+		i.Size = int64(o.Size)
+		if o.Shared != nil && o.Shared.Queue != nil {
+			i = *o.Shared.Queue
+		}
+		return k.describe(a, i, o.Err, users)
 	})
 }
 

@@ -23,7 +23,7 @@ func New() Queues {
 // What queues can do.
 var (
 	_ kind.Creator    = Queues{}
-	_ kind.Lister     = Queues{}
+	_ kind.Inspected  = Queues{}
 	_ kind.Stater     = Queues{}
 	_ kind.Disposable = Queues{}
 	_ kind.Completer  = Queues{}

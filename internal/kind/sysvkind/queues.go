@@ -14,13 +14,13 @@ type Queues struct{}
 
 // What message queues can do.
 var (
-	_ kind.Creator = Queues{}
-	_ kind.Lister  = Queues{}
-	_ kind.Stater  = Queues{}
-	_ kind.Setter  = Queues{}
-	_ kind.Remover = Queues{}
-	_ kind.Limiter = Queues{}
-	_ kind.Queue   = Queues{}
+	_ kind.Creator   = Queues{}
+	_ kind.Inspected = Queues{}
+	_ kind.Stater    = Queues{}
+	_ kind.Setter    = Queues{}
+	_ kind.Remover   = Queues{}
+	_ kind.Limiter   = Queues{}
+	_ kind.Queue     = Queues{}
 )
 
 // Name implements kind.Kind; the methods below implement the capabilities.

@@ -16,14 +16,14 @@ type Segments struct{ kind.OwnNothing }
 
 // What segments can do.
 var (
-	_ kind.Creator = Segments{}
-	_ kind.Lister  = Segments{}
-	_ kind.Stater  = Segments{}
-	_ kind.Setter  = Segments{}
-	_ kind.Remover = Segments{}
-	_ kind.Locker  = Segments{}
-	_ kind.Limiter = Segments{}
-	_ kind.Memory  = Segments{}
+	_ kind.Creator   = Segments{}
+	_ kind.Inspected = Segments{}
+	_ kind.Stater    = Segments{}
+	_ kind.Setter    = Segments{}
+	_ kind.Remover   = Segments{}
+	_ kind.Locker    = Segments{}
+	_ kind.Limiter   = Segments{}
+	_ kind.Memory    = Segments{}
 )
 
 // Name implements kind.Kind; the methods below implement the capabilities.

@@ -18,7 +18,7 @@ type SemaphoreSets struct{}
 // What semaphore sets can do.
 var (
 	_ kind.Creator    = SemaphoreSets{}
-	_ kind.Lister     = SemaphoreSets{}
+	_ kind.Inspected  = SemaphoreSets{}
 	_ kind.Stater     = SemaphoreSets{}
 	_ kind.Setter     = SemaphoreSets{}
 	_ kind.Remover    = SemaphoreSets{}

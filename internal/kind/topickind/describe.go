@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 	"github.com/shmkit/shmkit/internal/kind/named"
@@ -39,6 +40,18 @@ func (k Topics) List() ([]kind.Object, error) {
 			return kind.Object{}, err
 		}
 		return k.describe(k.Address(name), v, err, users), nil
+	})
+}
+
+// Describe implements kind.Inspected.
+func (k Topics) Describe(seen []inspect.Object) []kind.Object {
+	return named.Describe(seen, func(a address.Address, o *inspect.Object, users *kind.Names) kind.Object {
+		v := topic.Overview{Path: o.Path, UID: o.UID, GID: o.GID, Mode: o.Mode, Created: o.Created}
+		v.Size = int64(o.Size)
+		if o.Shared != nil && o.Shared.Topic != nil {
+			v = *o.Shared.Topic
+		}
+		return k.describe(a, v, o.Err, users)
 	})
 }
 

@@ -23,7 +23,7 @@ func New() Topics {
 // What topics can do.
 var (
 	_ kind.Creator    = Topics{}
-	_ kind.Lister     = Topics{}
+	_ kind.Inspected  = Topics{}
 	_ kind.Stater     = Topics{}
 	_ kind.Disposable = Topics{}
 	_ kind.Completer  = Topics{}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/shmkit/shmkit/inspect"
+	"github.com/shmkit/shmkit/internal/kind"
+)
+
+// listing is what ls has found.
+type listing struct {
+	a     *app
+	kinds []kind.Capable[kind.Lister]
+	found map[string][]item
+	long  bool
+	less  func(a, b item) int
+}
+
+func (l *listing) objects(name string) []kind.Object {
+	objects := []kind.Object{}
+	for _, i := range l.found[name] {
+		objects = append(objects, i.shown)
+	}
+	return objects
+}
+
+// all are the items of all kinds in one order.
+func (l *listing) all() []item {
+	var all []item
+	for _, k := range l.kinds {
+		all = append(all, l.found[k.Name()]...)
+	}
+	if l.less != nil {
+		slices.SortStableFunc(all, l.less)
+	}
+	return all
+}
+
+func (l *listing) printJSON() error {
+	all := []kind.Object{}
+	for _, i := range l.all() {
+		all = append(all, i.shown)
+	}
+	return l.a.printJSON(all)
+}
+
+// printEach prints a table for each kind.
+func (l *listing) printEach() error {
+	for i, k := range l.kinds {
+		if i > 0 {
+			if _, err := fmt.Fprintln(l.a.out); err != nil {
+				return err
+			}
+		}
+		if err := l.printKind(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *listing) printKind(k kind.Capable[kind.Lister]) error {
+	if _, err := fmt.Fprintln(l.a.out, l.a.bold(k.Name()+": "+k.Title())); err != nil {
+		return err
+	}
+	objects := l.objects(k.Name())
+	if len(objects) == 0 {
+		_, err := fmt.Fprintln(l.a.out, "none")
+		return err
+	}
+	columns := k.Can.Columns()
+	if _, ok := k.Kind.(kind.Inspected); ok {
+		columns = withFacts(columns)
+	}
+	return objectTable(columns, objects, l.long).write(l.a.out, l.a, "")
+}
+
+// withFacts adds what the long form shows of every kind.
+func withFacts(columns []kind.Column) []kind.Column {
+	shown := map[string]bool{}
+	for _, c := range columns {
+		shown[c.Field] = true
+	}
+	for _, c := range []kind.Column{
+		{Heading: "RESIDENT", Field: "resident", Right: true, Long: true}, {Heading: "SWAP", Field: "swapped", Right: true, Long: true},
+		{Heading: "LOCKED", Field: "locked", Right: true, Long: true}, {Heading: "HUGE", Field: "huge", Right: true, Long: true},
+		{Heading: "USED", Field: "in_use", Long: true},
+	} {
+		if !shown[c.Field] {
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+// printOne prints all objects in one table, and the kinds behind it that package inspect does not know.
+func (l *listing) printOne() error {
+	var seen []*inspect.Object
+	inspected, printed := false, false
+	for _, k := range l.kinds {
+		_, ok := k.Kind.(kind.Inspected)
+		inspected = inspected || ok
+	}
+	for _, i := range l.all() {
+		if i.seen != nil {
+			seen = append(seen, i.seen)
+		}
+	}
+	if inspected {
+		if err := l.printTable(seen); err != nil {
+			return err
+		}
+		printed = true
+	}
+	for _, k := range l.kinds {
+		if _, ok := k.Kind.(kind.Inspected); ok {
+			continue
+		}
+		if printed {
+			if _, err := fmt.Fprintln(l.a.out); err != nil {
+				return err
+			}
+		}
+		printed = true
+		if err := l.printKind(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// widestAddress is how long an address may be that stands in front of what is told of it. What
+// is longer has a line of its own.
+const widestAddress = 28
+
+func (l *listing) printTable(seen []*inspect.Object) error {
+	if len(seen) == 0 {
+		_, err := fmt.Fprintln(l.a.out, "none")
+		return err
+	}
+	t := &table{columns: []kind.Column{
+		{Heading: "ADDRESS"}, {Heading: "SIZE", Right: true}, {Heading: "RESIDENT", Right: true}, {Heading: "SWAP", Right: true},
+		{Heading: "OWNER"}, {Heading: "MODE"}, {Heading: "USERS", Right: true}, {Heading: "MARKS"}, {Heading: "WHAT"},
+	}}
+	if l.long {
+		t.columns = append(t.columns[:4:4], append([]kind.Column{
+			{Heading: "DIRTY", Right: true}, {Heading: "LOCKED", Right: true}, {Heading: "HUGE", Right: true}, {Heading: "ALLOC", Right: true},
+		}, append(t.columns[4:5:5], append([]kind.Column{{Heading: "GROUP"}}, append(t.columns[5:7:7],
+			kind.Column{Heading: "SINCE"}, kind.Column{Heading: "MARKS"}, kind.Column{Heading: "WHAT"})...)...)...)...)
+	}
+	names := &kind.Names{}
+	for _, o := range seen {
+		t.rows = append(t.rows, l.row(o, names))
+	}
+	t.wide = widestAddress
+	if l.a.screen != nil && !l.long {
+		t.screen, _ = l.a.screen()
+	}
+	if err := t.write(l.a.out, l.a, ""); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(l.a.out, total(seen))
+	return err
+}
+
+// row is what the table of all objects shows of one.
+func (l *listing) row(o *inspect.Object, names *kind.Names) []string {
+	text := func(v kind.Value) string { return cell(v, l.long) }
+	amount := func(a inspect.Amount) string {
+		if o.ID == (inspect.ID{}) && o.Shared == nil {
+			return "-"
+		}
+		return text(kind.Amount(a))
+	}
+	size := "-"
+	if o.Kind != inspect.KindSemaphores && (o.Err == nil || o.Size > 0) {
+		size = text(kind.Bytes(o.Size))
+	}
+	owner, group, mode := "-", "-", "-"
+	if o.Err == nil || o.Mode != 0 {
+		owner = names.User("", "", o.UID)[0].Value.Short()
+		group = names.Group("", "", o.GID)[0].Value.Short()
+		mode = kind.Mode(o.Mode.Perm()).Short()
+	}
+	users := "-"
+	if isMapped(o) {
+		users = strconv.Itoa(countUsers(o))
+		if o.Hidden > 0 {
+			users += "?"
+		}
+	}
+	row := []string{shownAddress(o), size, amount(o.Resident), amount(o.Swapped)}
+	if l.long {
+		row = append(row, amount(o.Dirty), amount(o.Locked), amount(o.Huge), amount(o.Allocated), owner, group, mode, users, text(kind.Time(birth(o))))
+	} else {
+		row = append(row, owner, mode, users)
+	}
+	return append(row, marksOf(o).Short(), whatIs(o))
+}
+
+// isMapped reports whether an object is one that processes map or have open.
+func isMapped(o *inspect.Object) bool {
+	return o.Kind != inspect.KindSemaphores && o.Kind != inspect.KindMessageQueue
+}
+
+// shownAddress is the address that people know: of what is System V's by key, if it has one that leads
+// there.
+func shownAddress(o *inspect.Object) string {
+	foreign := o.Segment != nil && o.Segment.Namespace != 0
+	if isSystemV(o.Kind) && o.Key != 0 && !foreign && !(o.Kind == inspect.KindSegment && o.Removed) {
+		return fmt.Sprintf("%s:%#x", o.Kind, o.Key)
+	}
+	return o.Address
+}
+
+// total is the last line: what the list comes to.
+func total(seen []*inspect.Object) string {
+	var size, resident kind.Bytes
+	unknown := 0
+	for _, o := range seen {
+		if !isMapped(o) {
+			continue
+		}
+		size += kind.Bytes(o.Size)
+		if o.Resident.Unknown != "" {
+			unknown++
+		} else {
+			resident += kind.Bytes(o.Resident.Bytes)
+		}
+	}
+	text := fmt.Sprintf("%s, %s, %s in memory", plural(len(seen), "object", "objects"), size.Human(), resident.Human())
+	if unknown > 0 {
+		text += fmt.Sprintf(" (not known of %d)", unknown)
+	}
+	return text
+}
+
+// fit cuts text to a width.
+func fit(text string, width int) string {
+	if utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	runes := []rune(text)
+	return strings.TrimRight(string(runes[:max(width-1, 0)]), " ,") + "…"
+}
