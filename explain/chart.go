@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"html"
+	"math"
 	"strings"
 )
 
@@ -12,6 +13,8 @@ type Chart struct {
 	Title string `json:"title"`
 	Note  string `json:"note,omitempty"` // what the numbers are, where the title does not say
 	Bars  []Bar  `json:"bars"`
+	// Log: a number ten times as large has a bar longer by one step. Numbers are 1 or more.
+	Log bool `json:"log,omitempty"`
 }
 
 // A Bar is one of the numbers.
@@ -37,9 +40,15 @@ const (
 
 // drawChart returns a chart as SVG.
 func drawChart(c Chart) string {
+	length := func(v float64) float64 {
+		if c.Log {
+			return math.Log10(max(v, 1)) + 1./3
+		}
+		return v
+	}
 	longest := 0.0
 	for _, b := range c.Bars {
-		longest = max(longest, b.Value)
+		longest = max(longest, length(b.Value))
 	}
 	var svg strings.Builder
 	text := func(x, y int, class, text string) {
@@ -56,7 +65,7 @@ func drawChart(c Chart) string {
 		text(margin+barLabel-12, y+19, "end", b.Label)
 		width := 0
 		if b.Value > 0 {
-			width = max(fewestUnits, int(b.Value/longest*barRoom))
+			width = max(fewestUnits, int(length(b.Value)/longest*barRoom))
 			fmt.Fprintf(&svg, `<rect x="%d" y="%d" width="%d" height="%d" rx="3" class="bar"/>`, margin+barLabel, y, width, barHeight)
 		}
 		class := "mono"

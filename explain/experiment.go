@@ -27,6 +27,7 @@ func all() []Experiment {
 		tail(),
 		split(),
 		fast(),
+		races(),
 	}
 }
 
