@@ -28,6 +28,7 @@ func all() []Experiment {
 		split(),
 		fast(),
 		races(),
+		death(),
 	}
 }
 
