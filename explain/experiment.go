@@ -29,6 +29,9 @@ func all() []Experiment {
 		tail(),
 		split(),
 		backing(),
+		fast(),
+		races(),
+		death(),
 	}
 }
 

@@ -67,7 +67,7 @@ var layers = []layer{
 	{pkg: "topic", may: []string{".", "pshared", "internal/object", "internal/futex", "internal/words", "internal/race"}, tests: []string{"internal/sys", "internal/race"}},
 	{pkg: "doctor", may: []string{"sysv", "pshared", "queue", "topic", "inspect", "internal/proc", "internal/sys"}},
 	{pkg: "internal/race"},
-	{pkg: "explain", may: []string{".", "sysv", "memfd", "filemap", "posixshm", "pshared", "queue", "topic", "internal/live", "internal/model", "internal/sys"}},
+	{pkg: "explain", may: []string{".", "sysv", "memfd", "filemap", "posixshm", "pshared", "queue", "topic", "internal/live", "internal/model", "internal/sys", "internal/words"}},
 	{pkg: "internal/stream", may: []string{".", "sysv", "topic", "internal/fdmap", "internal/sys", "internal/vm", "internal/words"}},
 	{pkg: "internal/address"},
 	{pkg: "internal/proc", may: []string{"internal/sys"}},
