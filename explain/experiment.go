@@ -28,6 +28,7 @@ func all() []Experiment {
 		private(),
 		tail(),
 		split(),
+		backing(),
 	}
 }
 

@@ -40,7 +40,7 @@ func WriteHTML(w io.Writer, reports ...*Report) error {
 			one := &drawnStep{Step: s, before: before}
 			if s.Scene != nil {
 				one.Draw = hasAreas(s.Scene) || before != nil && hasAreas(before)
-				one.Draw = one.Draw && !sameScene(before, s.Scene)
+				one.Draw = one.Draw && (s.draw || !sameScene(before, s.Scene))
 				before = s.Scene
 			}
 			d.Steps = append(d.Steps, one)

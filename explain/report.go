@@ -34,6 +34,8 @@ type Step struct {
 	Agree   bool   `json:"agree"`
 	// Scene is what the page tables were afterwards; nil if the step shows none.
 	Scene *Scene `json:"scene,omitempty"`
+
+	draw bool // also if the scene is as it was before
 }
 
 // Where a prediction comes from.
