@@ -1,10 +1,9 @@
 package explain
 
 import (
-	"fmt"
 	"os"
-	"strconv"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
