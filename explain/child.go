@@ -45,11 +45,7 @@ type childOptions struct {
 
 // start starts a process in a role. It ends with the experiment, however that ends.
 func (x *lab) start(name, role string, opts *childOptions, args ...string) *child {
-	if x.crew.janitor == nil {
-		j, err := x.crew.start(x.opts, "janitor", roleJanitor, nil)
-		x.check(err)
-		x.crew.janitor = j
-	}
+	x.janitor()
 	x.check(x.ctx.Err())
 	c, err := x.crew.start(x.opts, name, x.report.Experiment.Name+"/"+role, opts, args...)
 	x.check(err)
@@ -60,11 +56,21 @@ func (x *lab) start(name, role string, opts *childOptions, args ...string) *chil
 	return c
 }
 
+// janitor is the process that cleans up, which is started before anything else.
+func (x *lab) janitor() *child {
+	if x.crew.janitor == nil {
+		j, err := x.crew.start(x.opts, "janitor", roleJanitor, nil)
+		x.check(err)
+		x.crew.janitor = j
+	}
+	return x.crew.janitor
+}
+
 // remember tells the janitor of something that has to be removed should it be there at the
 // end: "shm", "sem" and "msg" with an id, "path" with a path. Segments that a process of
 // the experiment made it finds by itself.
 func (x *lab) remember(kind string, what any) {
-	_, err := x.crew.janitor.ask(fmt.Sprintf("%s %v", kind, what))
+	_, err := x.janitor().ask(fmt.Sprintf("%s %v", kind, what))
 	x.check(err)
 }
 

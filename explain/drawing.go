@@ -20,7 +20,7 @@ type drawing struct {
 // Sizes, in units of the drawing.
 const (
 	columnWidth = 300
-	gapWidth    = 150
+	gapWidth    = 120
 	margin      = 14
 	rowHeight   = 30
 	headHeight  = 56 // of an area: two lines

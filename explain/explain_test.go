@@ -1,25 +1,275 @@
 package explain
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/shmkit/shmkit/internal/testenv"
 )
 
-func TestEveryExperimentAgrees(t *testing.T) {
+// each runs a test for each experiment.
+func each(t *testing.T, test func(*testing.T, Experiment)) {
 	for _, e := range Experiments() {
-		t.Run(e.Name, func(t *testing.T) {
-			r, err := Run(t.Context(), e, nil)
-			if err != nil {
-				t.Error(err)
+		t.Run(e.Name, func(t *testing.T) { test(t, e) })
+	}
+}
+
+func TestEveryExperimentAgrees(t *testing.T) {
+	each(t, func(t *testing.T, e Experiment) {
+		r, err := Run(t.Context(), e, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.Agree {
+			t.Error(describe(r))
+		}
+		nothingLeft(t)
+	})
+}
+
+func TestEveryExperimentAgreesForAnotherUser(t *testing.T) {
+	nobody := testenv.Nobody(t)
+	each(t, func(t *testing.T, e Experiment) {
+		p := testenv.StartWith(t, &testenv.StartOptions{Credential: nobody}, "run", e.Name)
+		p.Expect("agrees")
+		if err := p.Wait(); err != nil {
+			t.Error(err)
+		}
+		nothingLeft(t)
+	})
+}
+
+// Experiments say what they are about, and are found by name and number.
+func TestExperimentsIntroduceThemselves(t *testing.T) {
+	seen := map[string]bool{}
+	for i, e := range Experiments() {
+		for _, key := range []string{e.Name, itoa(e.Number)} {
+			if found, ok := Find(key); !ok || found.Name != e.Name || seen[key] {
+				t.Errorf("%q is found as %q", key, found.Name)
 			}
-			if !r.Agree {
-				t.Errorf("%s", describe(r))
-			}
-			if testing.Verbose() {
-				t.Logf("%s", describe(r))
-			}
+			seen[key] = true
+		}
+		if i > 0 && Experiments()[i-1].Number >= e.Number {
+			t.Errorf("%d is not in order", e.Number)
+		}
+		if e.Title == "" || !strings.HasSuffix(e.Question, "?") || len(e.Outline) < 3 || len(e.Title) > 60 {
+			t.Errorf("%s: %q, %q, %q", e.Name, e.Title, e.Question, e.Outline)
+		}
+	}
+	if _, ok := Find("nothing"); ok {
+		t.Error("there is an experiment called nothing")
+	}
+}
+
+// Every step is told with its prediction before it is done, and with what was shown
+// afterwards.
+func TestStepsAreToldBeforeAndAfter(t *testing.T) {
+	each(t, func(t *testing.T, e Experiment) {
+		var order []string
+		predicted := map[int]int{}
+		r, err := Run(t.Context(), e, &Options{
+			Before: func(s *Step) error {
+				order = append(order, fmt.Sprintf("before %d", s.Number))
+				for _, f := range s.Facts {
+					if f.Predicted == "" || f.By == "" || f.Shown != "" {
+						t.Errorf("step %d: %+v", s.Number, f)
+					}
+				}
+				if s.Title == "" || s.Call == "" || s.Why == "" || s.Process == "" {
+					t.Errorf("step %d says little: %+v", s.Number, s)
+				}
+				predicted[s.Number] = len(s.Facts)
+				return nil
+			},
+			After: func(s *Step) error {
+				order = append(order, fmt.Sprintf("after %d", s.Number))
+				for i, f := range s.Facts {
+					if f.Unseen == "" && (f.Shown == "" || f.From == "") || i < predicted[s.Number] && f.Predicted == "" {
+						t.Errorf("step %d: %+v", s.Number, f)
+					}
+				}
+				return nil
+			},
 		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range r.Steps {
+			if s.Number != i+1 || order[2*i] != fmt.Sprintf("before %d", i+1) || order[2*i+1] != fmt.Sprintf("after %d", i+1) {
+				t.Fatalf("step %d of %v", i+1, order)
+			}
+			if predicted[s.Number] == 0 {
+				t.Errorf("nothing is predicted of step %d, %s", s.Number, s.Title)
+			}
+		}
+	})
+}
+
+// Wherever an experiment is interrupted, it ends with that error and leaves nothing.
+func TestExperimentsCanBeInterruptedAtEveryStep(t *testing.T) {
+	each(t, func(t *testing.T, e Experiment) {
+		for n, last := 1, false; !last; n++ {
+			ctx, cancel := context.WithCancel(t.Context())
+			last = true
+			stop := func(s *Step) error {
+				if s.Number == n {
+					last = false
+					cancel()
+				}
+				return nil
+			}
+			opts := &Options{Before: stop}
+			if n%2 == 0 {
+				opts = &Options{After: stop}
+			}
+			r, err := Run(ctx, e, opts)
+			cancel()
+			nothingLeft(t)
+			switch {
+			case last && err != nil:
+				t.Fatal(err)
+			case last: // there are no more steps
+			case n == len(r.Steps) && err == nil: // it was the last, and is over
+			case !errors.Is(err, context.Canceled) || r.Agree:
+				t.Errorf("interrupted at step %d: %v, agree %v", n, err, r.Agree)
+			}
+			if testing.Short() && n > 2 {
+				return
+			}
+		}
+	})
+}
+
+func TestAnInterruptedContextStartsNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r, err := Run(ctx, Experiments()[0], nil)
+	if !errors.Is(err, context.Canceled) || len(r.Steps) > 0 || r.Agree {
+		t.Errorf("%v, %d steps", err, len(r.Steps))
+	}
+}
+
+func TestErrorsOfCallbacksEndAnExperiment(t *testing.T) {
+	enough := errors.New("enough")
+	stop := func(s *Step) error {
+		if s.Number == 2 {
+			return enough
+		}
+		return nil
+	}
+	each(t, func(t *testing.T, e Experiment) {
+		for steps, opts := range []*Options{1: {Before: stop}, 2: {After: stop}} {
+			if opts == nil {
+				continue
+			}
+			r, err := Run(t.Context(), e, opts)
+			if !errors.Is(err, enough) || r.Agree || len(r.Steps) != steps {
+				t.Errorf("%v, agree %v, %d steps, want %d", err, r.Agree, len(r.Steps), steps)
+			}
+			nothingLeft(t)
+		}
+	})
+}
+
+// Who runs an experiment may be killed at any step. The janitor sees to the rest.
+func TestNothingIsLeftWhenWhoRunsAnExperimentIsKilled(t *testing.T) {
+	each(t, func(t *testing.T, e Experiment) {
+		dir := t.TempDir()
+		for _, step := range []int{1, 3, 6} {
+			p := testenv.StartWith(t, &testenv.StartOptions{Env: []string{"TMPDIR=" + dir}}, "hang", e.Name)
+			for n := 1; ; n++ {
+				line, err := p.ReadLine()
+				if err != nil {
+					t.Fatal(err, p.Stderr())
+				}
+				if _, err := strconv.Atoi(line); err != nil {
+					t.Fatal(err)
+				}
+				if n == step {
+					break
+				}
+				p.Send("go on")
+			}
+			family := members(t, p.Pid())
+			if len(family) < 2 { // a process that plays, and the janitor
+				t.Errorf("at step %d the family is %v", step, family)
+			}
+			p.Kill()
+			for _, pid := range family {
+				testenv.Eventually(t, fmt.Sprintf("process %d, started by %d, has ended", pid, p.Pid()), func() bool { return ended(pid) })
+			}
+			nothingLeft(t)
+			left, err := os.ReadDir(dir)
+			if err != nil || len(left) > 0 {
+				t.Errorf("step %d: %v, %v", step, left, err)
+			}
+		}
+	})
+}
+
+// members are the descendants of a process.
+func members(t *testing.T, pid int) []int {
+	t.Helper()
+	var all []int
+	children, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range children {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // the thread ended
+		}
+		for word := range strings.FieldsSeq(string(text)) {
+			child, err := strconv.Atoi(word)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(append(all, child), members(t, child)...)
+		}
+	}
+	return all
+}
+
+// ended reports whether a process is gone, or only waits to be asked how it ended.
+func ended(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.Contains(string(text), ") Z ")
+}
+
+// nothingLeft fails if there is a System V object in the namespace, which is that of the
+// tests, or a process of an experiment that this one has started.
+func nothingLeft(t *testing.T) {
+	t.Helper()
+	ids, err := testenv.SysVIDs()
+	if err != nil || len(ids) > 0 {
+		t.Errorf("left: %v, %v", ids, err)
+	}
+	for _, pid := range members(t, os.Getpid()) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && strings.Contains(string(text), "explain:") && !ended(pid) {
+			t.Errorf("process %d is left: %q", pid, text)
+		}
+	}
+}
+
+func TestRunNeedsMain(t *testing.T) {
+	mainCalled.Store(false)
+	defer mainCalled.Store(true)
+	if _, err := Run(t.Context(), Experiments()[0], nil); !errors.Is(err, ErrNoMain) {
+		t.Error(err)
+	}
+}
+
+func TestRunRefusesWhatIsNoExperiment(t *testing.T) {
+	if r, err := Run(t.Context(), Experiment{Name: "mine"}, nil); err == nil || r.Agree {
+		t.Error("there is an experiment that nobody has written")
 	}
 }
 

@@ -25,6 +25,7 @@ func frame() Experiment {
 
 func runFrame(x *lab) {
 	st := x.stage(player{name: "A"}, player{name: "B"})
+	one, other := place{"A", 0}, place{"B", 4}
 	st.do(note{title: "A makes memory that has a descriptor and no name", quiet: true}, "A memfd fd=d0")
 	st.do(note{title: "… of two pages", quiet: true}, "A truncate fd=d0 size=2p")
 	st.do(note{title: "A maps it"}, "A mmap fd=d0 addr=0 len=2p prot=rw- flags=shared")
@@ -34,17 +35,20 @@ func runFrame(x *lab) {
 		title: "A stores 7", faults: true,
 		why: "The first touch takes a frame. It belongs to the memory object, in the page cache, and not to A.",
 	}, "A store addr=0 val=7")
-	one, other := place{"A", 0}, place{"B", 4}
 	st.do(note{
 		title: "B loads, at its own address", faults: true,
-		why:    "B's page table had no entry yet: one fault, in which the kernel found the frame in the page cache. Nothing was copied: both page tables lead to the same frame.",
+		why: "B's page table had no entry yet: one fault, in which the kernel found the frame in the page cache. Nothing was copied.",
+	}, "B load addr=4p")
+	st.look(note{
+		title:  "The page tables of both",
+		why:    "Different addresses, one frame. That is all that sharing memory is.",
 		expect: []expectation{sameFrame(one, other), exclusive(one, "no"), exclusive(other, "no")},
 		look: func(s *step, all views) {
 			s.compareFrames(all, one, other)
 			s.showExclusive(all, one)
 			s.showExclusive(all, other)
 		},
-	}, "B load addr=4p")
+	})
 	st.do(note{title: "B stores 8", faults: true, why: "The page table has the frame: the processor stores without the kernel."}, "B store addr=4p val=8")
 	st.do(note{
 		title: "A loads", faults: true,
@@ -65,7 +69,7 @@ func runFrame(x *lab) {
 		},
 	}, "B store addr=8p val=2")
 	st.do(note{title: "A still has its own", why: "A's frame has A's byte."}, "A load addr=8p")
-	x.conclude("The page tables of both processes lead to the same frame of physical memory; that is all there is to it.",
+	x.conclude("The page tables of both processes lead to the same frame of physical memory.",
 		"The addresses may differ. A store is a load elsewhere without any call of the kernel, which has only filled in the page tables.")
 }
 

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"context"
 	"os"
 	"testing"
 
@@ -8,7 +9,41 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("GORACE") == "" {
+		// Else each process sleeps a second before it ends, when built with -race.
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
+	}
 	Main()
-	os.Setenv("GORACE", "atexit_sleep_ms=0")
-	testenv.Main(m, nil)
+	testenv.Main(m, map[string]testenv.Role{
+		"run":  runs,
+		"hang": hangs,
+	})
+}
+
+// runs does an experiment, as another process and perhaps another user, and says what
+// came of it.
+func runs(args []string) error {
+	e, _ := Find(args[0])
+	r, err := Run(context.Background(), e, nil)
+	if err != nil {
+		return err
+	}
+	if !r.Agree {
+		return testenv.Say("disagrees: %q", describe(r))
+	}
+	return testenv.Say("agrees")
+}
+
+// hangs does an experiment, tells of each step before it does it, and goes on when it is
+// told to.
+func hangs(args []string) error {
+	e, _ := Find(args[0])
+	_, err := Run(context.Background(), e, &Options{Before: func(s *Step) error {
+		if err := testenv.Say("%d", s.PID); err != nil {
+			return err
+		}
+		_, err := testenv.Hear()
+		return err
+	}})
+	return err
 }

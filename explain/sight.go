@@ -63,8 +63,12 @@ func (st *stage) expectations(w sight, quiet bool) []expectation {
 		}
 	}
 	for _, c := range st.procs {
-		if m := w.procs[c.name]; !quiet {
-			add(factAreas(c.name), expandMaps(m.maps))
+		m := w.procs[c.name]
+		if quiet {
+			continue
+		}
+		add(factAreas(c.name), expandMaps(m.maps))
+		if !strings.ContainsRune(m.table, rune(model.OnDisk)) { // else it was not predicted
 			add(factTable(c.name), shortTable(m.maps, m.table))
 		}
 	}

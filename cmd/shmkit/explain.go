@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,8 +23,7 @@ type explainer struct {
 	run func(context.Context, explain.Experiment, *explain.Options) (*explain.Report, error)
 
 	reports []*explain.Report
-	failed  bool        // an experiment could not be finished
-	typed   chan string // what the user types, line by line
+	failed  bool // an experiment could not be finished
 }
 
 func newExplainCommand(a *app) *cobra.Command {
@@ -120,7 +121,13 @@ func (x *explainer) do(cmd *cobra.Command, chosen []explain.Experiment) error {
 			return err
 		}
 	}
-	ctx, enough := cmd.Context(), false
+	ctx, done := context.WithCancel(cmd.Context())
+	defer done()
+	var keys <-chan string // nil: nobody is waited for
+	if x.step && x.isTerminal(x.in) && x.screen != nil {
+		keys = x.keys(ctx)
+	}
+	enough := false
 	for i, e := range chosen {
 		opts, out := &explain.Options{}, &textPage{app: x.app}
 		if !x.asJSON {
@@ -130,8 +137,7 @@ func (x *explainer) do(cmd *cobra.Command, chosen []explain.Experiment) error {
 			out.heading(e)
 			opts.After = out.step
 		}
-		if x.step && x.isTerminal(x.in) && x.screen != nil {
-			keys := x.keys()
+		if keys != nil {
 			opts.Before = func(s *explain.Step) error { return x.wait(ctx, out, s, keys) }
 		}
 		r, err := x.run(ctx, e, opts)
@@ -193,26 +199,24 @@ func (x *explainer) writePage() error {
 	return o.Commit()
 }
 
-// keys reads the lines that the user types.
-func (x *explainer) keys() <-chan string {
-	if x.typed == nil {
-		typed := make(chan string)
-		x.typed = typed
-		go func() {
-			defer close(typed)
-			buf := make([]byte, 256)
-			for {
-				n, err := x.in.Read(buf) // of a terminal: a line
-				if n > 0 {
-					typed <- string(buf[:n])
-				}
-				if err != nil {
-					return
-				}
+// keys reads the lines that the user types, until ctx ends.
+func (x *explainer) keys(ctx context.Context) <-chan string {
+	typed := make(chan string)
+	go func() {
+		defer close(typed)
+		for in := bufio.NewReader(x.in); ; {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				return
 			}
-		}()
-	}
-	return x.typed
+			select {
+			case typed <- line:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return typed
 }
 
 // wait shows a step that is to be done next, and waits for Enter.
@@ -229,7 +233,7 @@ func (x *explainer) wait(ctx context.Context, out *textPage, s *explain.Step, ke
 			_, err := io.WriteString(x.out, "\n")
 			return errors.Join(errSeenEnough, err)
 		}
-		if line[0] == 'q' || line[0] == 'Q' {
+		if strings.HasPrefix(strings.ToLower(line), "q") {
 			return errSeenEnough
 		}
 	}

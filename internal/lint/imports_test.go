@@ -65,7 +65,7 @@ var layers = []layer{
 	{pkg: "pshared", may: []string{".", "internal/object", "internal/futex", "internal/race", "internal/guest", "internal/words"}, tests: []string{"internal/sys", "sysv"}},
 	{pkg: "queue", may: []string{".", "pshared", "internal/object", "internal/futex", "internal/guest", "internal/words"}, tests: []string{"internal/sys", "internal/race"}},
 	{pkg: "topic", may: []string{".", "pshared", "internal/object", "internal/futex", "internal/words", "internal/race"}, tests: []string{"internal/sys", "internal/race"}},
-	{pkg: "doctor", may: []string{"sysv", "pshared", "queue", "topic", "inspect", "internal/sys"}},
+	{pkg: "doctor", may: []string{"sysv", "pshared", "queue", "topic", "inspect", "internal/proc", "internal/sys"}},
 	{pkg: "internal/race"},
 	{pkg: "explain", may: []string{".", "sysv", "memfd", "filemap", "posixshm", "pshared", "queue", "topic", "internal/live", "internal/model", "internal/sys"}},
 	{pkg: "internal/stream", may: []string{".", "sysv", "topic", "internal/fdmap", "internal/sys", "internal/vm", "internal/words"}},

@@ -29,11 +29,14 @@ func (e PageEntry) State() byte { return stateOf(uint64(e)) }
 // Frame is the number of the frame; 0 if there is none, or the kernel doesn't tell it to
 // this user.
 func (e PageEntry) Frame() uint64 {
-	if e&(pagemapPresent) == 0 {
+	if !e.Present() {
 		return 0
 	}
 	return uint64(e) & (1<<55 - 1)
 }
+
+// Present reports whether the page table leads to a frame.
+func (e PageEntry) Present() bool { return e&pagemapPresent != 0 }
 
 // Exclusive reports whether the page is mapped once only, by this process.
 func (e PageEntry) Exclusive() bool { return e&pagemapExclusive != 0 }

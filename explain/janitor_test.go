@@ -1,0 +1,76 @@
+package explain
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/shmkit/shmkit/internal/testenv"
+	"github.com/shmkit/shmkit/sysv"
+)
+
+// What an experiment leaves behind, the janitor removes; what others have it lets be.
+func TestJanitorRemovesWhatItWasToldOf(t *testing.T) {
+	dir := t.TempDir()
+	file, folder, other := filepath.Join(dir, "file"), filepath.Join(dir, "folder"), filepath.Join(dir, "other")
+	for _, path := range []string{file, other} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(folder, "in it"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	mine, err := sysv.Create(sysv.Private, 4096, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := mine.Remove(); err != nil {
+			t.Errorf("the janitor has removed what was not its: %v", err)
+		}
+	}()
+	e := lazy()
+	e.run = func(x *lab) {
+		seg, err := sysv.Create(sysv.Private, 4096, 0o600)
+		x.check(err)
+		set, err := sysv.CreateSemaphores(sysv.Private, 1, 0o600)
+		x.check(err)
+		queue, err := sysv.CreateQueue(sysv.Private, 0o600)
+		x.check(err)
+		x.start("A", "play", nil, dir)
+		x.remember("shm", seg.ID())
+		x.remember("sem", set.ID())
+		x.remember("msg", queue.ID())
+		x.remember("path", file)
+		x.remember("path", folder)
+	}
+	if _, err := Run(t.Context(), e, nil); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 || left[0].Name() != "other" {
+		t.Errorf("%v, %v", left, err)
+	}
+	ids, err := testenv.SysVIDs()
+	if err != nil || len(ids) != 1 {
+		t.Errorf("%v, %v", ids, err)
+	}
+}
+
+// A process that dies before its time ends the experiment, with what it said.
+func TestADeadProcessEndsTheExperiment(t *testing.T) {
+	e := lazy()
+	e.roles = map[string]role{}
+	e.run = func(x *lab) {
+		c := x.start("A", "unknown", nil)
+		_, err := c.ask("anything")
+		x.check(err)
+	}
+	_, err := Run(t.Context(), e, nil)
+	if err == nil || !strings.Contains(err.Error(), `no role "lazy/unknown"`) || !strings.Contains(err.Error(), "process A ended before its time") {
+		t.Error(err)
+	}
+	nothingLeft(t)
+}
