@@ -127,7 +127,6 @@ func TestRunShowsSamplesAndEnds(t *testing.T) {
 		"context":   {func(r *running) { r.end() }, func(err error) bool { return errors.Is(err, context.Canceled) }},
 		"a signal":  {func(r *running) { r.signals <- syscall.SIGQUIT }, func(err error) bool { var e *Ended; return errors.As(err, &e) && e.Signal == syscall.SIGQUIT }},
 		"a hang-up": {func(r *running) { _ = r.screen.PostEvent(tcell.NewEventError(syscall.EIO)) }, func(err error) bool { return err != nil && strings.Contains(err.Error(), "input/output") }},
-		"fini":      {func(r *running) { r.screen.Fini() }, func(err error) bool { return err == nil }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := begin(t, source(), 20*time.Millisecond)
