@@ -249,7 +249,8 @@ func TestTopThatPanicsRestoresTheTerminalFirst(t *testing.T) {
 func TestTopEndsWithItsTerminal(t *testing.T) {
 	e := startTop(t)
 	e.hangUp()
-	if s := e.ends(); s.Signal() != syscall.SIGHUP {
+	// It may see that the terminal is gone long before it is told.
+	if s := e.ends(); s.Signal() != syscall.SIGHUP && s.ExitStatus() != exitFailed {
 		t.Errorf("exit code %d, signal %v", s.ExitStatus(), s.Signal())
 	}
 	// Also if nobody tells it.

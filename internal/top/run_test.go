@@ -202,13 +202,12 @@ func TestPauseStopsLookingAndGoesOn(t *testing.T) {
 	testenv.Eventually(t, "there are some", func() bool { return source.count() > 3 })
 	r.rune(' ')
 	r.sees("paused")
-	// One may be on its way.
-	testenv.Eventually(t, "it stands still", func() bool {
-		n := source.count()
-		time.Sleep(50 * time.Millisecond) // sleep-ok: nothing must happen in it
-		return source.count() == n
-	})
 	n := source.count()
+	time.Sleep(300 * time.Millisecond)        // sleep-ok: nothing must happen in it
+	if more := source.count() - n; more > 1 { // one may be on its way
+		t.Errorf("%d more samples", more)
+	}
+	n = source.count()
 	r.rune('j') // keys go on
 	r.rune(' ')
 	testenv.Eventually(t, "it goes on", func() bool { return source.count() > n+2 })
