@@ -3,8 +3,10 @@ package inspect
 import (
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
+	"github.com/shmkit/shmkit/internal/object"
 	"github.com/shmkit/shmkit/internal/proc"
 )
 
@@ -58,7 +60,8 @@ func MappingsOf(pid int, o *Options) (ProcessMap, error) {
 		return ProcessMap{}, fmt.Errorf("mappings of process %d: %w", pid, err)
 	}
 	defer p.Close()
-	r := mapReader{p: p, pm: ProcessMap{Process: Process{PID: pid, UID: p.Owner()}}}
+	r := mapReader{p: p, pm: ProcessMap{Process: Process{PID: pid, UID: p.Owner()}}, ipc: ipcNamespace(o.proc()), shm: o.shm(),
+		own: object.ChooseDir(o.Dir).Path()}
 	if err := r.read(); err != nil {
 		if proc.Gone(err) {
 			err = fs.ErrNotExist
@@ -72,6 +75,10 @@ func MappingsOf(pid int, o *Options) (ProcessMap, error) {
 type mapReader struct {
 	p  proc.Process
 	pm ProcessMap
+
+	ipc uint64 // IPC namespace of who looks; 0: not known
+	shm string // where POSIX objects are
+	own string // where objects of shmkit are that have a name here
 }
 
 func (r *mapReader) read() (err error) {
@@ -118,14 +125,23 @@ func (r *mapReader) mapping(m *proc.Map) Mapping {
 	return out
 }
 
-// object names what is mapped. That of a POSIX object or file is only as good as its path in maps.
+// object names what is mapped. That of a POSIX object, of shmkit or of a file is only as good as its path in maps.
+// A segment of another IPC namespace has no identifier here.
 func (r *mapReader) object(m *Mapping) string {
 	switch {
 	case m.ID.Class == NoClass:
 		return ""
-	case m.ID.Class == SegmentClass:
+	case m.ID.Class == SegmentClass && (r.ipc == 0 || m.ID.Namespace == r.ipc):
 		return fmt.Sprintf("sysv:id=%d", m.ID.Inode)
 	case m.ID.Class == FileClass && !m.Gone:
+		dir, file := filepath.Split(m.Path)
+		dir = filepath.Clean(dir)
+		if kind, name, ok := object.ParseFileName(file); ok && dir == r.own {
+			return kind.String() + ":" + name
+		}
+		if dir == r.shm {
+			return "posix:/" + file
+		}
 		return "file:" + m.Path
 	}
 	return fmt.Sprintf("map:%d/%x", r.pm.PID, m.Start)
