@@ -3,6 +3,7 @@ package inspect
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -79,6 +80,9 @@ type mapReader struct {
 	ipc uint64 // IPC namespace of who looks; 0: not known
 	shm string // where POSIX objects are
 	own string // where objects of shmkit are that have a name here
+
+	// born are the files of directories, of which a path is looked up that was none when it was opened.
+	born map[string]map[ID]string
 }
 
 func (r *mapReader) read() (err error) {
@@ -133,18 +137,46 @@ func (r *mapReader) object(m *Mapping) string {
 		return ""
 	case m.ID.Class == SegmentClass && (r.ipc == 0 || m.ID.Namespace == r.ipc):
 		return fmt.Sprintf("sysv:id=%d", m.ID.Inode)
-	case m.ID.Class == FileClass && !m.Gone:
+	case m.ID.Class == FileClass:
 		dir, file := filepath.Split(m.Path)
 		dir = filepath.Clean(dir)
+		if m.Gone {
+			if file = r.linked(dir, file, m.ID); file == "" {
+				break
+			}
+		}
 		if kind, name, ok := object.ParseFileName(file); ok && dir == r.own {
 			return kind.String() + ":" + name
 		}
 		if dir == r.shm {
 			return "posix:/" + file
 		}
-		return "file:" + m.Path
+		return "file:" + filepath.Join(dir, file)
 	}
 	return fmt.Sprintf("map:%d/%x", r.pm.PID, m.Start)
+}
+
+// linked finds the name of a file that had none when it was opened (O_TMPFILE), and was given one later: for ever
+// the kernel says "#123 (deleted)" to who made it. Empty: it has none.
+func (r *mapReader) linked(dir, file string, id ID) string {
+	if !strings.HasPrefix(file, "#") {
+		return ""
+	}
+	names, looked := r.born[dir]
+	if !looked {
+		names = map[ID]string{}
+		entries, _ := os.ReadDir(dir) // who may not read it is told the address of the mapping
+		for _, e := range entries {
+			if st, err := stat(filepath.Join(dir, e.Name()), false); err == nil {
+				names[fileID(&st)] = e.Name()
+			}
+		}
+		if r.born == nil {
+			r.born = map[string]map[ID]string{}
+		}
+		r.born[dir] = names
+	}
+	return names[id]
 }
 
 // sizes is what smaps tells.
