@@ -13,6 +13,8 @@ var pageText string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"draw":  func(d *drawnStep) template.HTML { return template.HTML(drawScene(d.Scene, d.before)) },
+	"chart": func(c Chart) template.HTML { return template.HTML(drawChart(c)) },
+	"lanes": func(l []Lane) template.HTML { return template.HTML(drawLanes(l)) },
 	"lines": func(text string) []string { return strings.Split(text, "\n") },
 }).Parse(pageText))
 
@@ -40,7 +42,7 @@ func WriteHTML(w io.Writer, reports ...*Report) error {
 			one := &drawnStep{Step: s, before: before}
 			if s.Scene != nil {
 				one.Draw = hasAreas(s.Scene) || before != nil && hasAreas(before)
-				one.Draw = one.Draw && !sameScene(before, s.Scene)
+				one.Draw = one.Draw && (s.draw || !sameScene(before, s.Scene))
 				before = s.Scene
 			}
 			d.Steps = append(d.Steps, one)

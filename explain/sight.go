@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,7 +32,7 @@ type memory struct{ maps, table string }
 
 // foretold is what the model says.
 func (st *stage) foretold() sight {
-	w := sight{map[string]memory{}, st.world.Segments(), st.cast.Key}
+	w := sight{map[string]memory{}, byName(st.world.Segments()), st.cast.Key}
 	for _, c := range st.procs {
 		w.procs[c.name] = memory{st.world.Maps(c.name), st.world.Table(c.name)}
 	}
@@ -48,9 +49,18 @@ func (st *stage) seen() (sight, views) {
 		st.lab.check(err)
 		w.procs[c.name] = memory{a.Maps, a.Table}
 	}
-	w.segments, err = st.cast.OwnSegments()
+	own, err := st.cast.OwnSegments()
 	st.lab.check(err)
+	w.segments = byName(own)
 	return w, all
+}
+
+// byName orders segments by what scripts call them. The kernel's order is that of its
+// indexes, which depends on the segments that others have.
+func byName(segments string) string {
+	lines := strings.Split(segments, "; ")
+	slices.Sort(lines)
+	return strings.Join(lines, "; ")
 }
 
 // expectations are the predictions that are worth telling: of what changes.
