@@ -15,19 +15,22 @@ func Examine(ctx context.Context, o *Options) ([]Finding, error) {
 		o = &Options{}
 	}
 	e := &examination{ctx: ctx, Options: *o, now: clock()}
-	var parts []func() error
-	if !o.NoObjects {
-		parts = append(parts, e.segments, e.semaphores, e.queues, e.shared, e.files)
-	}
-	if !o.NoMachine {
-		parts = append(parts, e.limits, e.processes, e.mount, e.settings)
-	}
+	areas := cmp.Or(o.Areas, ^Areas(0))
 	var errs []error
-	for _, part := range parts {
+	for _, part := range []struct {
+		area Areas
+		look func() error
+	}{
+		{SystemV, e.segments}, {SystemV, e.semaphores}, {SystemV, e.queues}, {Shared, e.shared}, {Files, e.files},
+		{Limits, e.limits}, {Limits, e.processes}, {Limits, e.room}, {Settings, e.mount}, {Settings, e.settings},
+	} {
+		if areas&part.area == 0 {
+			continue
+		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := part(); err != nil {
+		if err := part.look(); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/shmkit/shmkit/inspect"
 )
 
 // files finds what nobody uses in /dev/shm, and names there that no program can open.
@@ -46,7 +48,7 @@ var keepers = []struct{ prefix, why string }{
 }
 
 // posix looks at one name directly in /dev/shm.
-func (e *examination) posix(path string, users map[string]string) error {
+func (e *examination) posix(path string, users map[string]bool) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -60,7 +62,7 @@ func (e *examination) posix(path string, users map[string]string) error {
 	}
 	switch mode := info.Mode(); {
 	case mode&fs.ModeSymlink != 0:
-		e.unopenable(address, "a symbolic link", "shm_open follows no link: whoever opens this name gets ELOOP, and nobody can make an object of it.", "lstat("+path+")")
+		e.unopenable(address, "It is a symbolic link", "shm_open follows no link: whoever opens this name gets ELOOP, and nobody can make an object of it.", "lstat("+path+")")
 		return nil
 	case !mode.IsRegular():
 		return nil // a socket, a pipe: somebody's, but no shared memory
@@ -86,7 +88,7 @@ func (e *examination) posix(path string, users map[string]string) error {
 	if st.Nlink > 1 {
 		f.Kept = cmp.Or(f.Kept, fmt.Sprintf("it has %d names (hard links)", st.Nlink))
 	}
-	if users[path] != "" {
+	if users[path] {
 		return nil
 	}
 	if f.Kept == "" {
@@ -98,7 +100,7 @@ func (e *examination) posix(path string, users map[string]string) error {
 			// Whether it is used is not known, so that there is nothing to report: others have
 			// objects as well.
 			if st.Uid == uint32(os.Geteuid()) && errors.Is(err, ErrUnknown) && st.Mode&0o600 == 0 {
-				e.unopenable(address, "a name whose mode lets nobody open it", fmt.Sprintf("Its mode is %04o.", st.Mode&0o7777), "lstat("+path+")")
+				e.unopenable(address, "Its mode lets nobody open it", fmt.Sprintf("Its mode is %04o.", st.Mode&0o7777), "lstat("+path+")")
 			}
 			return nil
 		case err != nil:
@@ -123,15 +125,15 @@ func what(path string) string {
 
 func (e *examination) unopenable(address, what, meaning, how string) {
 	e.add(Finding{
-		Kind: UnopenableOne, Severity: Warning, Object: address,
-		Summary: "It is " + what, Meaning: meaning, Evidence: how, Command: "shmkit rm " + address,
+		Kind: Unopenable, Severity: Warning, Object: address,
+		Summary: what, Meaning: meaning, Evidence: how, Command: "shmkit rm " + address,
 		Kept: "what it is for is not known",
 	})
 }
 
 // folder looks at files in a directory of /dev/shm. They are told of together, and none is
 // mended: the usual state of a file, unlike that of an object, is to be closed.
-func (e *examination) folder(path string, users map[string]string) error {
+func (e *examination) folder(path string, users map[string]bool) error {
 	var files int
 	var bytes uint64
 	var last string
@@ -146,7 +148,7 @@ func (e *examination) folder(path string, users map[string]string) error {
 			return e.ctx.Err()
 		}
 		info, err := d.Info()
-		if err != nil || !info.Mode().IsRegular() || users[p] != "" {
+		if err != nil || !info.Mode().IsRegular() || users[p] {
 			return nil
 		}
 		st := info.Sys().(*syscall.Stat_t)
@@ -176,7 +178,17 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// seen returns, by path, what processes are seen to use: also what a lease does not tell of.
-func (e *examination) seen() (map[string]string, error) {
-	return nil, nil
+// seen returns the paths of what processes are seen to use: also what a lease does not tell of.
+func (e *examination) seen() (map[string]bool, error) {
+	s, err := inspect.Take(e.ctx, &inspect.Options{Proc: e.Proc, Shm: e.Shm, Kinds: []string{inspect.KindPOSIX, inspect.KindFile}})
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	for o, err := range s.Objects() {
+		if err == nil && len(o.Users) > 0 {
+			used[o.Path] = true
+		}
+	}
+	return used, nil
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,10 +42,10 @@ func put(t testing.TB, path string) {
 	}
 }
 
-// examine looks at objects only.
+// examine looks at objects, but for System V's, which a test may have for itself or not.
 func examine(t testing.TB, o Options) []Finding {
 	t.Helper()
-	o.NoMachine = true
+	o.Areas = cmp.Or(o.Areas, Shared|Files)
 	if o.Dir == "" {
 		o.Dir = filepath.Join(o.Shm, "none")
 	}

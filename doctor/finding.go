@@ -40,7 +40,7 @@ const (
 
 	UnusedObject  = "unused-object"  // POSIX object that nobody has open or mapped
 	UnusedFile    = "unused-file"    // file in a directory of /dev/shm, likewise
-	UnopenableOne = "unopenable"     // name that cannot be opened as what it should be
+	Unopenable    = "unopenable"     // name that cannot be opened as what it should be
 	StaleName     = "stale-name"     // name that a process which died left half made
 	DeadMembers   = "dead-members"   // object of shmkit with members that died
 	Abandoned     = "abandoned"      // object of shmkit that nobody living has open
@@ -54,6 +54,7 @@ const (
 	RemoveIPC     = "remove-ipc"     // logind removes what a user has when he logs out
 	ProtectedOpen = "protected-open" // fs.protected_regular
 	RemoveForced  = "remove-forced"  // kernel.shm_rmid_forced
+	NoLeases      = "no-leases"      // fs.leases-enable: what is unused cannot be known
 )
 
 // A Finding is one thing that Examine found.

@@ -1,8 +1,6 @@
 package doctor
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/shmkit/shmkit/internal/proc"
 )
 
 // From how much of a limit on it is told, in percent.
@@ -73,9 +73,9 @@ func (e *examination) limits() error {
 }
 
 func (e *examination) segmentLimits() error {
-	rows, err := e.sysvipc("shm")
-	if err != nil || rows == nil {
-		return err
+	all, err := proc.Segments(e.proc())
+	if err != nil {
+		return missing(err)
 	}
 	most, err := e.numbers("sys/kernel/shmmni", 1)
 	if err != nil {
@@ -86,14 +86,14 @@ func (e *examination) segmentLimits() error {
 		meaning: "When it is reached, shmget fails with ENOSPC, for everybody.",
 		source:  e.proc("sysvipc/shm") + " and " + e.proc("sys/kernel/shmmni"),
 		command: fmt.Sprintf("sysctl -w kernel.shmmni=%d", twice(most[0], 32768)),
-	}, share{uint64(len(rows.rows)), most[0]})
+	}, share{uint64(len(all)), most[0]})
 
 	page := uint64(os.Getpagesize())
 	pages := uint64(0)
-	for i := range rows.rows {
-		pages += (rows.number(i, "size") + page - 1) / page
+	for _, s := range all {
+		pages += (s.Size + page - 1) / page
 	}
-	all, err := e.numbers("sys/kernel/shmall", 1)
+	most, err = e.numbers("sys/kernel/shmall", 1)
 	if err != nil {
 		return err
 	}
@@ -101,23 +101,23 @@ func (e *examination) segmentLimits() error {
 		name: "SHMALL", of: "pages of System V segments", format: count,
 		meaning: "When it is reached, shmget fails with ENOSPC, for everybody.",
 		source:  e.proc("sysvipc/shm") + " and " + e.proc("sys/kernel/shmall"),
-		command: fmt.Sprintf("sysctl -w kernel.shmall=%d", twice(all[0], math.MaxInt64)),
-	}, share{pages, all[0]})
+		command: fmt.Sprintf("sysctl -w kernel.shmall=%d", twice(most[0], math.MaxInt64)),
+	}, share{pages, most[0]})
 	return nil
 }
 
 func (e *examination) semaphoreLimits() error {
-	rows, err := e.sysvipc("sem")
-	if err != nil || rows == nil {
-		return err
+	all, err := proc.SemaphoreSets(e.proc())
+	if err != nil {
+		return missing(err)
 	}
 	most, err := e.numbers("sys/kernel/sem", 4) // SEMMSL, SEMMNS, SEMOPM, SEMMNI
 	if err != nil {
 		return err
 	}
 	semaphores := uint64(0)
-	for i := range rows.rows {
-		semaphores += rows.number(i, "nsems")
+	for _, s := range all {
+		semaphores += uint64(s.Count)
 	}
 	command := func(mns, mni uint64) string {
 		return fmt.Sprintf("sysctl -w kernel.sem='%d %d %d %d'", most[0], mns, most[2], mni)
@@ -127,7 +127,7 @@ func (e *examination) semaphoreLimits() error {
 		name: "SEMMNI", of: "System V semaphore sets", format: count, source: source,
 		meaning: "When it is reached, semget fails with ENOSPC, for everybody.",
 		command: command(most[1], twice(most[3], 32768)),
-	}, share{uint64(len(rows.rows)), most[3]})
+	}, share{uint64(len(all)), most[3]})
 	e.limit(bound{
 		name: "SEMMNS", of: "System V semaphores", format: count, source: source,
 		meaning: "When it is reached, semget fails with ENOSPC, for everybody.",
@@ -137,9 +137,9 @@ func (e *examination) semaphoreLimits() error {
 }
 
 func (e *examination) queueLimits() error {
-	rows, err := e.sysvipc("msg")
-	if err != nil || rows == nil {
-		return err
+	all, err := proc.MessageQueues(e.proc())
+	if err != nil {
+		return missing(err)
 	}
 	most, err := e.numbers("sys/kernel/msgmni", 1)
 	if err != nil {
@@ -150,7 +150,7 @@ func (e *examination) queueLimits() error {
 		meaning: "When it is reached, msgget fails with ENOSPC, for everybody.",
 		source:  e.proc("sysvipc/msg") + " and " + e.proc("sys/kernel/msgmni"),
 		command: fmt.Sprintf("sysctl -w kernel.msgmni=%d", twice(most[0], 32768)),
-	}, share{uint64(len(rows.rows)), most[0]})
+	}, share{uint64(len(all)), most[0]})
 	return nil
 }
 
@@ -202,7 +202,7 @@ func (e *examination) groupLimit() error {
 func (e *examination) group(dir, used, most string) {
 	u, err1 := number(filepath.Join(dir, used))
 	m, err2 := number(filepath.Join(dir, most))
-	if err1 != nil || err2 != nil || m >= 1<<62 {
+	if err1 != nil || err2 != nil {
 		return
 	}
 	shared := ""
@@ -275,40 +275,4 @@ func missing(err error) error {
 		return nil
 	}
 	return err
-}
-
-// rows is a table of /proc/sysvipc.
-type rows struct {
-	columns map[string]int
-	rows    [][]string
-}
-
-func (r *rows) number(row int, column string) uint64 {
-	i, ok := r.columns[column]
-	if !ok || i >= len(r.rows[row]) {
-		return 0
-	}
-	n, _ := strconv.ParseUint(r.rows[row][i], 10, 64)
-	return n
-}
-
-// sysvipc reads a table; nil if the kernel has none of the kind.
-func (e *examination) sysvipc(file string) (*rows, error) {
-	text, err := os.ReadFile(e.proc("sysvipc", file))
-	if err != nil {
-		return nil, missing(err)
-	}
-	r := &rows{columns: map[string]int{}}
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for first := true; lines.Scan(); first = false {
-		fields := strings.Fields(lines.Text())
-		if !first {
-			r.rows = append(r.rows, fields)
-			continue
-		}
-		for i, name := range fields {
-			r.columns[name] = i
-		}
-	}
-	return r, lines.Err()
 }

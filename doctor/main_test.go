@@ -14,5 +14,6 @@ func TestMain(m *testing.M) {
 		"segment": segmentRole,
 		"member":  memberRole,
 		"doctor":  doctorRole,
+		"gone":    goneRole,
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/shmkit/shmkit/internal/proc"
 	"github.com/shmkit/shmkit/internal/sys"
 )
 
@@ -28,7 +29,6 @@ func (e *examination) mount() error {
 		return err
 	}
 	e.mode(info)
-	e.room()
 	m, ok, err := e.mounted()
 	if err != nil || !ok {
 		return missing(err)
@@ -55,10 +55,10 @@ func (e *examination) mode(info fs.FileInfo) {
 }
 
 // room looks at how full /dev/shm is.
-func (e *examination) room() {
+func (e *examination) room() error {
 	use, err := sys.UseOfFileSystem(e.shm())
 	if err != nil {
-		return
+		return missing(err) // mount says it
 	}
 	e.limit(bound{
 		name: e.shm(), of: "in " + e.shm(), format: size,
@@ -72,82 +72,52 @@ func (e *examination) room() {
 		source:  "statfs(" + e.shm() + ")",
 		command: fmt.Sprintf("mount -o remount,nr_inodes=%d %s", twice(use.Files, 1<<62), quote(e.shm())),
 	}, share{use.Files - use.FreeFiles, use.Files})
-}
-
-// A mounted is a line of /proc/PID/mountinfo.
-type mounted struct {
-	root, point  string // of the file system, and where it is mounted
-	options      []string
-	kind, source string // "tmpfs", "shm"
-	super        []string
+	return nil
 }
 
 // mounted returns what is mounted at /dev/shm, the last of those above each other.
-func (e *examination) mounted() (last mounted, ok bool, err error) {
-	text, err := os.ReadFile(e.proc("self/mountinfo"))
-	if err != nil {
-		return last, false, err
-	}
-	for line := range strings.Lines(string(text)) {
-		m, parsed := parseMount(strings.TrimSuffix(line, "\n"))
-		if parsed && m.point == e.shm() {
+func (e *examination) mounted() (last proc.Mount, ok bool, err error) {
+	all, err := proc.Mounts(e.proc())
+	for _, m := range all {
+		if m.Point == e.shm() {
 			last, ok = m, true
 		}
 	}
-	return last, ok, nil
-}
-
-// parseMount parses a line: 25 24 0:23 / /dev/shm rw,relatime shared:3 - tmpfs tmpfs rw,size=64k
-func parseMount(line string) (m mounted, ok bool) {
-	front, behind, ok := strings.Cut(line, " - ")
-	f, b := strings.Fields(front), strings.Fields(behind)
-	if !ok || len(f) < 6 || len(b) < 2 {
-		return m, false
-	}
-	m = mounted{root: plainPath(f[3]), point: plainPath(f[4]), options: strings.Split(f[5], ","), kind: b[0], source: plainPath(b[1])}
-	if len(b) > 2 {
-		m.super = strings.Split(b[2], ",")
-	}
-	return m, true
-}
-
-// plainPath undoes what the kernel does to blanks in paths.
-func plainPath(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+	return last, ok, err
 }
 
 // containerShm is what Docker, containerd and podman make /dev/shm if nobody says otherwise.
 const containerShm = 64 << 20
 
 // mountOptions looks at how /dev/shm is mounted.
-func (e *examination) mountOptions(m mounted) {
-	source := e.proc("self/mountinfo") + fmt.Sprintf(": %s of source %q at %s", m.kind, m.source, m.point)
-	if slices.Contains(m.options, "ro") || slices.Contains(m.super, "ro") {
+func (e *examination) mountOptions(m proc.Mount) {
+	source := e.proc("self/mountinfo") + fmt.Sprintf(": %s of source %q at %s", m.Type, m.Source, m.Point)
+	if slices.Contains(m.Options, "ro") || slices.Contains(m.Super, "ro") {
 		e.add(Finding{
 			Kind: ShmMissing, Severity: Problem, Object: e.shm(), Summary: e.shm() + " is mounted read-only",
 			Meaning: "shm_open with O_CREAT or O_RDWR fails with EROFS.", Evidence: source, Command: "mount -o remount,rw " + quote(e.shm()),
 		})
 	}
-	if m.kind != "tmpfs" {
+	if m.Type != "tmpfs" {
 		e.add(Finding{
-			Kind: ShmMissing, Severity: Warning, Object: e.shm(), Summary: fmt.Sprintf("%s is no tmpfs but %s", e.shm(), m.kind),
+			Kind: ShmMissing, Severity: Warning, Object: e.shm(), Summary: fmt.Sprintf("%s is no tmpfs but %s", e.shm(), m.Type),
 			Meaning: "Objects are on another file system than programs expect, perhaps on a disk.", Evidence: source,
 			Command: "mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs " + quote(e.shm()),
 		})
 		return
 	}
-	if slices.Contains(m.options, "noexec") {
+	if slices.Contains(m.Options, "noexec") {
 		e.add(Finding{
 			Kind: ShmNoExec, Severity: Notice, Object: e.shm(), Summary: e.shm() + " is mounted noexec",
 			Meaning:  "mmap of an object with PROT_EXEC fails with EPERM: programs that make code in shared memory need a memfd instead.",
 			Evidence: source, Command: "mount -o remount,exec " + quote(e.shm()),
 		})
 	}
-	total, ok := m.size()
+	total, ok := sizeOf(m)
 	if !ok || total > containerShm {
 		return
 	}
-	if m.source == "shm" { // on a machine it is "tmpfs"; container engines name it so
+	if m.Source == "shm" { // on a machine it is "tmpfs"; container engines name it so
 		e.add(Finding{
 			Kind: SmallShm, Severity: Warning, Object: e.shm(), Summary: fmt.Sprintf("This container's %s has %s", e.shm(), size(total)),
 			Meaning:  "That is what containers get if nobody asks for more. Programs that share much memory (databases, browsers, machine learning) fail with ENOSPC, or die of SIGBUS.",
@@ -157,9 +127,9 @@ func (e *examination) mountOptions(m mounted) {
 	}
 }
 
-// size returns the size that a tmpfs was mounted with.
-func (m mounted) size() (uint64, bool) {
-	for _, option := range m.super {
+// sizeOf returns the size that a tmpfs was mounted with.
+func sizeOf(m proc.Mount) (uint64, bool) {
+	for _, option := range m.Super {
 		text, ok := strings.CutPrefix(option, "size=")
 		if !ok {
 			continue

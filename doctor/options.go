@@ -21,10 +21,21 @@ type Options struct {
 	// Age is how long nothing must have happened to an object before it can be called unused: 0 is an
 	// hour, less than 0 no time at all.
 	Age time.Duration
-	// What is left out.
-	NoObjects bool // objects: what was left behind, and cannot be opened
-	NoMachine bool // limits and settings
+	// Areas are what is looked at; 0 is all.
+	Areas Areas
 }
+
+// Areas are sets of what Examine looks at.
+type Areas uint
+
+// Areas.
+const (
+	SystemV  Areas = 1 << iota // segments, semaphore sets and message queues that were left behind
+	Shared                     // shmkit's own objects
+	Files                      // POSIX objects and files in /dev/shm
+	Limits                     // what is nearly used up
+	Settings                   // what the machine is told to do with shared memory
+)
 
 // DefaultAge is how old things must be to be called unused, if nothing else is said.
 const DefaultAge = time.Hour

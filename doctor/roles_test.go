@@ -342,7 +342,7 @@ func memberRole(args []string) error {
 
 // doctorRole mends what it finds in a folder, and says what.
 func doctorRole(args []string) error {
-	found, err := Examine(context.Background(), &Options{Shm: args[0], Dir: args[1], Age: -1, NoMachine: true})
+	found, err := Examine(context.Background(), &Options{Shm: args[0], Dir: args[1], Age: -1, Areas: Shared | Files})
 	if err != nil {
 		return err
 	}
@@ -359,6 +359,18 @@ func doctorRole(args []string) error {
 		words = append(words, word)
 	}
 	return testenv.Say("%s", strings.Join(words, "; "))
+}
+
+// goneRole says of two processes whether they are gone, and whether /proc hides the first.
+func goneRole(args []string) error {
+	living, err1 := strconv.Atoi(args[0])
+	dead, err2 := strconv.Atoi(args[1])
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	o := &Options{}
+	_, err := os.Stat(o.proc(args[0]))
+	return testenv.Say("%t %t %t", o.gone(living), o.gone(dead), os.IsNotExist(err))
 }
 
 // ended makes the end of input no error.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/sysv"
@@ -37,6 +38,8 @@ func (e *examination) segments() error {
 			f.Kind, f.Severity, f.Kept = DetachedSegment, Notice, why
 			f.Summary = fmt.Sprintf("System V segment of %s is attached by nobody", size(uint64(s.Size)))
 			f.Meaning = "It may be wanted still: " + why + "."
+		} else if me := os.Geteuid(); me != 0 && uint32(me) != s.UID && uint32(me) != s.CreatorUID {
+			f.Kept = fmt.Sprintf("only its owner, user %d, and root may remove it", s.UID)
 		} else {
 			o := e.Options
 			f.mendBy(removeIt, func(context.Context) error { return o.removeSegment(s) })

@@ -12,7 +12,7 @@ import (
 
 // settings looks at what the machine is told to do with shared memory.
 func (e *examination) settings() error {
-	return errors.Join(e.protected(), e.forced(), e.logind(os.Geteuid()))
+	return errors.Join(e.protected(), e.forced(), e.leases(), e.logind(os.Geteuid()))
 }
 
 func (e *examination) protected() error {
@@ -51,12 +51,33 @@ func (e *examination) forced() error {
 	return nil
 }
 
+func (e *examination) leases() error {
+	n, err := e.numbers("sys/fs/leases-enable", 1)
+	if err != nil {
+		return missing(err)
+	}
+	if n[0] != 0 {
+		return nil
+	}
+	e.add(Finding{
+		Kind: NoLeases, Severity: Notice, Object: "fs.leases-enable",
+		Summary:  "fs.leases-enable is 0",
+		Meaning:  "Whether somebody uses a POSIX object cannot be asked: none is told of, and none removed.",
+		Evidence: e.proc("sys/fs/leases-enable"),
+		Command:  "sysctl -w fs.leases-enable=1",
+	})
+	return nil
+}
+
 // firstUser is the first user that is a person: logind lets those below keep what they have.
 const firstUser = 1000
 
 // logind looks at RemoveIPC: whether what a user has in shared memory goes when he logs out.
 func (e *examination) logind(uid int) error {
 	if uid != 0 && uid < firstUser || !e.runs("systemd-logind") {
+		return nil
+	}
+	if e.lingers(uid) {
 		return nil
 	}
 	value, file, err := e.removeIPC()
@@ -78,6 +99,24 @@ func (e *examination) logind(uid int) error {
 		Command:  "mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\\nRemoveIPC=no\\n' > /etc/systemd/logind.conf.d/ipc.conf && systemctl restart systemd-logind  # or: loginctl enable-linger USER",
 	})
 	return nil
+}
+
+// lingers reports whether a user's manager stays when he logs out, and with it what is his.
+func (e *examination) lingers(uid int) bool {
+	if uid == 0 { // it is about all others
+		return false
+	}
+	text, err := os.ReadFile(e.root("etc/passwd"))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.SplitN(line, ":", 4); len(f) == 4 && f[2] == itoa(uid) {
+			_, err := os.Stat(e.root("var/lib/systemd/linger", filepath.Base(f[0])))
+			return err == nil
+		}
+	}
+	return false
 }
 
 // runs reports whether there is a process of a name.
@@ -109,7 +148,9 @@ func (e *examination) removeIPC() (value, file string, err error) {
 		if err != nil {
 			return missing(err)
 		}
-		if v, ok := setting(string(text), "Login", "RemoveIPC"); ok {
+		if v, ok := setting(string(text), "Login", "RemoveIPC"); ok && v == "" {
+			value, file = "yes", ""
+		} else if ok {
 			value, file = v, path
 		}
 		return nil

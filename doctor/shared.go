@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/shmkit/shmkit/pshared"
 	"github.com/shmkit/shmkit/queue"
@@ -62,12 +64,8 @@ func (e *examination) directory(dir string) error {
 	if err != nil {
 		return err
 	}
-	if info.Mode()&fs.ModeSymlink != 0 && e.Dir == "" && dir != os.Getenv("SHMKIT_DIR") {
-		e.add(Finding{
-			Kind: UnopenableOne, Severity: Warning, Object: "file:" + dir,
-			Summary: "The directory of a user's objects is a symbolic link", Meaning: "No object in it is ever opened.",
-			Evidence: "lstat(" + dir + ")", Command: "rm " + quote(dir), Kept: "who made it is not known",
-		})
+	whose := e.whose(dir, info)
+	if whose == nil {
 		return nil
 	}
 	entries, err := os.ReadDir(dir)
@@ -98,6 +96,11 @@ func (e *examination) directory(dir string) error {
 				e.broken(o)
 				continue
 			}
+			if uid, ok := ownerOf(o.path); ok && !whose(uid) {
+				o.err = fmt.Errorf("%w: it belongs to user %d", pshared.ErrForeign, uid)
+				e.broken(o)
+				continue
+			}
 			e.own(o)
 		}
 	}
@@ -112,6 +115,52 @@ func (e *examination) directory(dir string) error {
 		}
 	}
 	return nil
+}
+
+// whose looks at a directory as who opens an object in it does. It returns whose objects there
+// are trusted; nil if nobody's are, which it tells of.
+func (e *examination) whose(dir string, info fs.FileInfo) (trusted func(uid uint32) bool) {
+	chosen := e.Dir != "" || dir == filepath.Clean(os.Getenv("SHMKIT_DIR"))
+	if chosen && info.Mode()&fs.ModeSymlink != 0 {
+		if target, err := os.Stat(dir); err == nil {
+			info = target
+		}
+	}
+	owner, mode := info.Sys().(*syscall.Stat_t).Uid, info.Mode()
+	user, err := strconv.ParseUint(strings.TrimPrefix(filepath.Base(dir), "shmkit-"), 10, 32)
+	if !chosen && err != nil {
+		return nil // it only looks like one
+	}
+	why := ""
+	switch {
+	case mode&fs.ModeSymlink != 0:
+		why = "it is a symbolic link"
+	case !mode.IsDir():
+		why = "it is no directory"
+	case !chosen && owner != uint32(user) && owner != 0:
+		why = fmt.Sprintf("it belongs to user %d", owner)
+	case !chosen && mode.Perm()&0o022 != 0, mode.Perm()&0o002 != 0 && mode&fs.ModeSticky == 0:
+		why = fmt.Sprintf("others may write in it (mode %04o)", mode.Perm())
+	}
+	if why != "" {
+		e.add(Finding{
+			Kind: Unopenable, Severity: Problem, Object: "file:" + dir,
+			Summary: "No object of shmkit in it can be opened: " + why, Meaning: "Who could put something there could put anything there, so that every program of that user refuses it.",
+			Evidence: "lstat(" + dir + ")", Command: "rm -r " + quote(dir) + "  # or: chmod 700", Kept: "who made it is not known",
+		})
+		return nil
+	}
+	group := mode.Perm()&0o022 == 0o020
+	return func(uid uint32) bool { return group || uid == 0 || uid == owner || !chosen && uid == uint32(user) }
+}
+
+// ownerOf returns whose a file is.
+func ownerOf(path string) (uid uint32, ok bool) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0, false
+	}
+	return info.Sys().(*syscall.Stat_t).Uid, true
 }
 
 // An ownKind is a kind of object that packages of this module make.
@@ -264,7 +313,7 @@ func tidy(dir string) {
 // broken tells of a name that cannot be opened as an object.
 func (e *examination) broken(o own) {
 	f := Finding{
-		Kind: UnopenableOne, Severity: Warning, Object: o.address,
+		Kind: Unopenable, Severity: Warning, Object: o.address,
 		Summary: "It cannot be opened: " + cause(o.err), Meaning: "Every program that wants this object fails.",
 		Evidence: "reading " + o.path, Command: withDir("shmkit rm "+o.address, o.dir),
 	}

@@ -46,7 +46,7 @@ type childOptions struct {
 
 // start starts a process in a role. It ends with the experiment, however that ends.
 func (x *lab) start(name, role string, opts *childOptions, args ...string) *child {
-	x.hire()
+	x.janitor()
 	x.check(x.ctx.Err())
 	c, err := x.crew.start(x.opts, name, x.report.Experiment.Name+"/"+role, opts, args...)
 	x.check(err)
@@ -57,28 +57,28 @@ func (x *lab) start(name, role string, opts *childOptions, args ...string) *chil
 	return c
 }
 
-// hire starts the janitor, if it is not there yet.
-func (x *lab) hire() {
+// janitor is the process that cleans up, which is started before anything else.
+func (x *lab) janitor() *child {
 	if x.crew.janitor == nil {
 		j, err := x.crew.start(x.opts, "janitor", roleJanitor, nil)
 		x.check(err)
 		x.crew.janitor = j
 	}
+	return x.crew.janitor
 }
 
 // remember tells the janitor of something that has to be removed should it be there at the
 // end: "shm", "sem" and "msg" with an id, "path" with a path. Segments that a process of
 // the experiment made it finds by itself.
 func (x *lab) remember(kind string, what any) {
-	_, err := x.crew.janitor.ask(fmt.Sprintf("%s %v", kind, what))
+	_, err := x.janitor().ask(fmt.Sprintf("%s %v", kind, what))
 	x.check(err)
 }
 
 // make has a System V object made by the janitor, which so knows of it before anybody else:
 // "msg" is a message queue, "sem" a set of one semaphore. It returns the id.
 func (x *lab) make(kind string) int {
-	x.hire()
-	answer, err := x.crew.janitor.ask("make " + kind)
+	answer, err := x.janitor().ask("make " + kind)
 	x.check(err)
 	id, err := strconv.Atoi(answer)
 	x.check(err)

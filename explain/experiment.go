@@ -23,6 +23,8 @@ func all() []Experiment {
 		lazy(),
 		frame(),
 		life(),
+		permissions(),
+		file(),
 		private(),
 		tail(),
 		split(),

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/shmkit/shmkit/internal/testenv"
@@ -146,10 +149,29 @@ func TestExperimentsCanBeInterruptedAtEveryStep(t *testing.T) {
 	})
 }
 
+// An interruption ends a process that has been asked something, and tells nothing else.
+func TestExperimentsCanBeInterruptedWhileAProcessWorks(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	e := lazy()
+	e.run = func(x *lab) {
+		c := x.start("A", "play", nil, os.TempDir())
+		go cancel()
+		_, err := c.hear() // it was asked nothing, so it will say nothing
+		x.check(err)
+	}
+	if _, err := Run(ctx, e, nil); !errors.Is(err, context.Canceled) || errors.Is(err, errEnded) {
+		t.Error(err)
+	}
+	nothingLeft(t)
+}
+
 func TestAnInterruptedContextStartsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r, err := Run(ctx, Experiments()[0], nil)
+	r, err := Run(ctx, Experiments()[0], &Options{Command: func() *exec.Cmd {
+		t.Error("a process is started")
+		return exec.Command("/proc/self/exe")
+	}})
 	if !errors.Is(err, context.Canceled) || len(r.Steps) > 0 || r.Agree {
 		t.Errorf("%v, %d steps", err, len(r.Steps))
 	}
@@ -211,6 +233,31 @@ func TestNothingIsLeftWhenWhoRunsAnExperimentIsKilled(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The kernel ends the processes also if neither they nor the janitor do.
+func TestProcessesEndWithoutTheJanitor(t *testing.T) {
+	p := testenv.Start(t, "stuck")
+	line, err := p.ReadLine()
+	if err != nil {
+		t.Fatal(err, p.Stderr())
+	}
+	family := members(t, p.Pid())
+	if len(family) != 2 || !slices.ContainsFunc(family, func(pid int) bool { return strconv.Itoa(pid) == line }) {
+		t.Fatalf("%s is not of %v", line, family)
+	}
+	for _, pid := range family {
+		if strconv.Itoa(pid) == line {
+			continue
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil { // the janitor
+			t.Fatal(err)
+		}
+	}
+	p.Kill()
+	for _, pid := range family {
+		testenv.Eventually(t, fmt.Sprintf("process %d has ended", pid), func() bool { return ended(pid) })
+	}
 }
 
 // members are the descendants of a process.

@@ -1,9 +1,11 @@
 package explain
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/shmkit/shmkit/internal/testenv"
@@ -56,6 +58,40 @@ func TestJanitorRemovesWhatItWasToldOf(t *testing.T) {
 	ids, err := testenv.SysVIDs()
 	if err != nil || len(ids) != 1 {
 		t.Errorf("%v, %v", ids, err)
+	}
+}
+
+// A process may be killed before it can tell what it has made.
+func TestJanitorFindsSegmentsByWhoMadeThem(t *testing.T) {
+	e := lazy()
+	e.run = func(x *lab) {
+		c := x.start("A", "play", nil, os.TempDir())
+		answer, err := c.ask("do\t-1\t0\tA shmget id=s0 size=1p mode=600")
+		x.check(err)
+		if !strings.HasPrefix(answer, "ok\t") {
+			t.Errorf("no segment: %q", answer)
+		}
+	}
+	if _, err := Run(t.Context(), e, nil); err != nil {
+		t.Fatal(err)
+	}
+	nothingLeft(t)
+}
+
+func TestJanitorEndsProcesses(t *testing.T) {
+	p := testenv.Start(t, "hang", "frame")
+	if line, err := p.ReadLine(); err != nil {
+		t.Fatal(line, err)
+	}
+	b := belongings{pids: map[int]*os.Process{}}
+	if err := b.add(fmt.Sprintf("pid %d", p.Pid())); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.remove(); err != nil {
+		t.Error(err)
+	}
+	if sig := p.ExitSignal(); sig != syscall.SIGKILL {
+		t.Errorf("ended by %v", sig)
 	}
 }
 

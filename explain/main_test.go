@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/shmkit/shmkit/internal/testenv"
 )
@@ -13,10 +14,31 @@ func TestMain(m *testing.M) {
 		// Else each process sleeps a second before it ends, when built with -race.
 		os.Setenv("GORACE", "atexit_sleep_ms=0")
 	}
+	commonRoles["stuck"] = func(a *actor) error {
+		if err := a.say("stuck"); err != nil {
+			return err
+		}
+		for {
+			time.Sleep(time.Hour) // and listens to nobody
+		}
+	}
 	Main()
 	testenv.Main(m, map[string]testenv.Role{
 		"run":  runs,
 		"hang": hangs,
+		"stuck": func([]string) error {
+			e := lazy()
+			e.run = func(x *lab) {
+				c := x.start("A", "stuck", nil)
+				_, err := c.hear()
+				x.check(err)
+				x.check(testenv.Say("%d", c.Pid()))
+				_, err = testenv.Hear()
+				x.check(err)
+			}
+			_, err := Run(context.Background(), e, nil)
+			return err
+		},
 	})
 }
 

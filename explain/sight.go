@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,7 +32,7 @@ type memory struct{ maps, table string }
 
 // foretold is what the model says.
 func (st *stage) foretold() sight {
-	w := sight{map[string]memory{}, st.world.Segments(), st.cast.Key}
+	w := sight{map[string]memory{}, inOrder(st.world.Segments()), st.cast.Key}
 	for _, c := range st.procs {
 		w.procs[c.name] = memory{st.world.Maps(c.name), st.world.Table(c.name)}
 	}
@@ -48,9 +49,18 @@ func (st *stage) seen() (sight, views) {
 		st.lab.check(err)
 		w.procs[c.name] = memory{a.Maps, a.Table}
 	}
-	w.segments, err = st.cast.OwnSegments()
+	segments, err := st.cast.OwnSegments()
 	st.lab.check(err)
+	w.segments = inOrder(segments)
 	return w, all
+}
+
+// inOrder has segments by name. The kernel has them by index, and where it is with its
+// indexes, which begin again sometimes, is not known to the model here.
+func inOrder(segments string) string {
+	lines := strings.Split(segments, "; ")
+	slices.Sort(lines)
+	return strings.Join(lines, "; ")
 }
 
 // expectations are the predictions that are worth telling: of what changes.
@@ -63,8 +73,12 @@ func (st *stage) expectations(w sight, quiet bool) []expectation {
 		}
 	}
 	for _, c := range st.procs {
-		if m := w.procs[c.name]; !quiet {
-			add(factAreas(c.name), expandMaps(m.maps))
+		m := w.procs[c.name]
+		if quiet {
+			continue
+		}
+		add(factAreas(c.name), expandMaps(m.maps))
+		if !strings.ContainsRune(m.table, rune(model.OnDisk)) { // else it was not predicted
 			add(factTable(c.name), shortTable(m.maps, m.table))
 		}
 	}

@@ -3,7 +3,6 @@ package explain
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"syscall"
 
@@ -20,6 +19,7 @@ type stage struct {
 	world   *model.World
 	procs   []*child
 	players []player
+	users   []model.User // who they are
 	// told is what was last shown, by fact: what has not changed is not told again.
 	told map[string]string
 }
@@ -28,33 +28,31 @@ type stage struct {
 type player struct {
 	name       string
 	credential *syscall.Credential
-	dir        string // for files
+	dir        string // for files; empty: that of the options
 }
 
 // stage starts processes that play, with the names A, B and so on.
 func (x *lab) stage(players ...player) *stage {
 	st := &stage{lab: x, cast: live.NewCast(), told: map[string]string{factSegments: none}}
 	st.cast.Key = x.freshKey()
-	dir := x.opts.TempDir
-	if dir == "" {
-		dir = os.TempDir()
-	}
 	for _, p := range players {
-		p.dir = dir
+		if p.dir == "" {
+			p.dir = tempDir(x.opts)
+		}
 		st.players = append(st.players, p)
 		st.procs = append(st.procs, st.enter(p))
 		st.told[factAreas(p.name)], st.told[factTable(p.name)] = none, none
 	}
-	machine, users := model.Machine{NoZeroPage: !st.zeroPage()}, []model.User(nil)
+	machine := model.Machine{NoZeroPage: !st.zeroPage()}
 	var err error
 	machine.Limits, err = live.LimitsNow()
 	x.check(err)
 	for _, c := range st.procs {
 		u, err := live.UserOf(c.Pid())
 		x.check(err)
-		users = append(users, u)
+		st.users = append(st.users, u)
 	}
-	st.world = model.NewWorld(machine, users...)
+	st.world = model.NewWorld(machine, st.users...)
 	st.cast.Forget()
 	return st
 }
@@ -133,13 +131,16 @@ func (st *stage) zeroPage() bool {
 type note struct {
 	title string
 	why   string // empty: the model's reason
-	// faults: predict and count the faults of the access.
+	// faults: predict and count the faults of the access. What expect says of them comes
+	// first: the model knows nothing of files on disk there.
 	faults bool
 	// quiet: only the result is of interest. Areas and page table are compared all the same.
 	quiet bool
 	// expect are predictions besides those of the model, and look is what shows them.
 	expect []expectation
 	look   func(*step, views)
+	// foretell asks the model for more, when it has done the operation.
+	foretell func() []expectation
 }
 
 // views are what the kernel shows of each process, by name.
@@ -161,13 +162,17 @@ func (st *stage) do(n note, line string) live.Answer {
 		p.why = out.Why
 	}
 	p.expect = append(p.expect, expect(resultOf(op), is, result(op, out.String())).byModel())
-	counts := n.faults && out.Signal == 0 // what brings a signal is not counted
-	if counts {
+	stated := slices.ContainsFunc(n.expect, func(e expectation) bool { return e.what == factFaults })
+	counts := (n.faults || stated) && out.Signal == 0 // what brings a signal is not counted
+	if counts && !stated {
 		p.expect = append(p.expect, expect(factFaults, is, faultsOf(op, before, st.world.Table(op.Proc))).byModel())
 	}
 	want := st.foretold()
 	p.expect = append(p.expect, st.expectations(want, n.quiet)...)
 	p.expect = append(p.expect, n.expect...)
+	if n.foretell != nil {
+		p.expect = append(p.expect, n.foretell()...)
+	}
 
 	var answer live.Answer
 	x.step(p, func(s *step) {

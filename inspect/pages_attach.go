@@ -32,18 +32,22 @@ func (p *Pages) attach(object *Object, root string) (f *os.File, err error) {
 		return f, nil
 	}
 	p.close = append(p.close, detach)
-	p.Object = newAttachedView(addr, uint64(length), object.PageSize > pageBytes)
+	p.Object = newAttachedView(addr, uint64(length), object)
 	return nil, nil
 }
 
 // newAttachedView asks mincore(2) of memory that is mapped here, and that nothing touches.
-func newAttachedView(addr uintptr, length uint64, huge bool) *PageView {
+func newAttachedView(addr uintptr, length uint64, object *Object) *PageView {
 	v := &PageView{walk: unknownPages}
-	if huge {
+	if object.PageSize > pageBytes {
 		v.blind(blindHugePage)
 		return v
 	}
-	v.blind("which of the pages that are not in memory are in swap, and which were never used, is told to root only")
+	absent := PageHole
+	if object.Swapped.Unknown != "" || object.Swapped.Bytes > 0 {
+		absent = PageUnknown
+		v.blind("which of the pages that are not in memory are in swap, and which were never used, is told to root only")
+	}
 	v.walk = func(ctx context.Context, from, to int64, emit func(PageRun) bool) error {
 		for from < to {
 			n := min(to-from, mincoreWindow/4096)
@@ -57,7 +61,7 @@ func newAttachedView(addr uintptr, length uint64, huge bool) *PageView {
 				return err
 			}
 			for i, b := range vec {
-				var s PageState
+				s := absent
 				if b&1 != 0 {
 					s = PagePresent
 				}

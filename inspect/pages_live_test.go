@@ -204,7 +204,7 @@ func TestASegmentThatNobodyMapsIsAttachedOnRequestOnly(t *testing.T) {
 		t.Errorf("before %+v, after %+v, %v", before, after, err)
 	}
 	p = look(t, segmentOf(t, s, size), &inspect.PagesOptions{Attach: true})
-	if got := picture(each(t, p, p.Object), present, "M"); got != "...M...." || !p.Attached {
+	if got := picture(each(t, p, p.Object), present, "M", hole, "-"); got != "---M----" || !p.Attached {
 		t.Errorf("the object: %s, blind %q", got, p.Object.Blind)
 	}
 	if err := p.Close(); err != nil {

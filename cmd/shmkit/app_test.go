@@ -132,7 +132,7 @@ func TestWrongUsage(t *testing.T) {
 		"ls sysv:1":                "address of one object",
 		"limits nosuch":            "no kind",
 		"stat":                     "ADDRESS is missing",
-		"stat nosuch:1":            `no kind is called "nosuch"; known are sysv, sem, msg, posix, file, memfd, lock`,
+		"stat nosuch:1":            `no kind is called "nosuch"; known are sysv, sem, msg, posix, file, memfd, map, lock`,
 		"stat 0x5eed":              "has no kind: write sysv:0x5eed",
 		"stat sysv:abc":            "a key such as",
 		"stat sysv:0x100000000":    "32 bits",
@@ -397,8 +397,11 @@ func TestJSONOfNothingIsAnEmptyArray(t *testing.T) {
 	if out := mustRun(t, "ls", "--json"); out != "[]\n" {
 		t.Errorf("%q", out)
 	}
+	if out := mustRun(t, "ls"); out != "none\n" {
+		t.Errorf("%q", out)
+	}
 	want := "sysv: shared memory segments\nnone\n\nsem: semaphore sets\nnone\n\nmsg: message queues\nnone\n"
-	if out := mustRun(t, "ls"); out != want {
+	if out := mustRun(t, "ls", "sysv", "sem", "msg"); out != want {
 		t.Errorf("%q", out)
 	}
 }

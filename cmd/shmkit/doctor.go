@@ -97,7 +97,7 @@ func (d *doctoring) run(cmd *cobra.Command, a *app) error {
 	if err := cmd.Context().Err(); err != nil {
 		return err
 	}
-	r := &doctorReport{cmd: cmd, a: a, found: found, fixed: make([]bool, len(found)), failed: make([]error, len(found))}
+	r := newDoctorReport(cmd, a, found)
 	if !d.asJSON {
 		r.print()
 	}
@@ -129,6 +129,11 @@ type doctorReport struct {
 	failed []error
 }
 
+func newDoctorReport(cmd *cobra.Command, a *app, found []doctor.Finding) *doctorReport {
+	return &doctorReport{cmd: cmd, a: a, found: found, fixed: make([]bool, len(found)), failed: make([]error, len(found))}
+}
+
+// left are the findings that were not mended.
 func (r *doctorReport) left() (left []doctor.Finding) {
 	for i, f := range r.found {
 		if !r.fixed[i] {

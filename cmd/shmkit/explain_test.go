@@ -91,8 +91,8 @@ func TestExplainGoesOnAfterAFailure(t *testing.T) {
 	}
 }
 
-// terminal makes an app that believes to be on one, and is typed to.
-func terminal(typed io.Reader) *app {
+// atTerminal makes an app that believes to be on one, and is typed to.
+func atTerminal(typed io.Reader) *app {
 	return &app{in: typed, isTerminal: func(any) bool { return true }, experiment: told(func(e explain.Experiment) bool { return e.Name != "frame" })}
 }
 
@@ -111,7 +111,7 @@ func TestExplainStepByStep(t *testing.T) {
 		{"\n\nq\n", "frame lazy", exitFailed, 3, 2}, // the second disagrees
 		{"\n\n\n\n\n\n", "lazy life", exitDone, 6, 6},
 	} {
-		r := runApp(t, terminal(strings.NewReader(c.typed)), append([]string{"explain", "--step"}, strings.Fields(c.args)...)...)
+		r := runApp(t, atTerminal(strings.NewReader(c.typed)), append([]string{"explain", "--step"}, strings.Fields(c.args)...)...)
 		if r.code != c.code || strings.Count(r.out, prompt) != c.prompts || strings.Count(r.out, "Because.") != c.done {
 			t.Errorf("%q to %s: exit code %d, want %d; %s\n%s", c.typed, c.args, r.code, c.code, r.out, r.err)
 		}
@@ -121,21 +121,34 @@ func TestExplainStepByStep(t *testing.T) {
 	}
 }
 
+// A prompter ends the context when it sees the prompt.
+type prompter struct {
+	strings.Builder
+	cancel context.CancelFunc
+}
+
+func (p *prompter) Write(b []byte) (int, error) {
+	n, err := p.Builder.Write(b)
+	if strings.Contains(p.String(), "q ends: ") {
+		go p.cancel() // not before this has returned: writing would fail
+	}
+	return n, err
+}
+
 func TestExplainIsInterruptedWhileItWaits(t *testing.T) {
 	in, typed := io.Pipe()
 	defer typed.Close()
 	ctx, cancel := context.WithCancel(context.Background())
-	a := terminal(in)
-	var out, errs strings.Builder
-	a.out, a.err, a.kinds = &out, &errs, allKinds()
+	a := atTerminal(in)
+	var errs strings.Builder
+	out := &prompter{cancel: cancel}
+	a.out, a.err, a.kinds = out, &errs, allKinds()
 	a.getenv = func(string) string { return "" }
-	first := a.experiment
-	a.experiment = func(c context.Context, e explain.Experiment, o *explain.Options) (*explain.Report, error) {
-		cancel()
-		return first(c, e, o)
-	}
 	if code := a.run(ctx, []string{"explain", "--step", "lazy"}); code != exitFailed || errs.Len() > 0 {
 		t.Errorf("exit code %d, %q", code, errs.String())
+	}
+	if strings.Contains(out.String(), "Because.") {
+		t.Errorf("the step was done:\n%s", out)
 	}
 	if err := in.Close(); err != nil {
 		t.Fatal(err)
@@ -156,11 +169,11 @@ func TestExplainFitsTheTerminal(t *testing.T) {
 	if strings.Contains(r.out, "\x1b") {
 		t.Error("colours without a terminal")
 	}
-	coloured := runApp(t, terminal(strings.NewReader("")), "explain", "lazy")
+	coloured := runApp(t, atTerminal(strings.NewReader("")), "explain", "lazy")
 	if !strings.Contains(coloured.out, "\x1b[32m=\x1b[0m") {
 		t.Errorf("no colours on a terminal: %q", coloured.out)
 	}
-	a := terminal(strings.NewReader(""))
+	a := atTerminal(strings.NewReader(""))
 	a.getenv = func(name string) string { return map[string]string{"NO_COLOR": "1"}[name] }
 	if r := runApp(t, a, "explain", "lazy"); strings.Contains(r.out, "\x1b") {
 		t.Error("colours in spite of NO_COLOR")

@@ -46,6 +46,9 @@ func factsOf(o *inspect.Object, users *kind.Names) []kind.Field {
 	if memory {
 		inode, device = kind.Count(o.ID.Inode), kind.Text(fmt.Sprintf("%d:%d", o.ID.Major, o.ID.Minor))
 	}
+	if o.Kind == inspect.KindSegment {
+		device = kind.Unknown("it is the kernel's own")
+	}
 	mapped := 0
 	for _, u := range o.Users {
 		if u.Mapped > 0 {

@@ -136,7 +136,7 @@ func TestStatShowsWhoMapsAnObject(t *testing.T) {
 		b := start(t, nil, "lock", s.addr)
 		testenv.Eventually(t, "it is locked", func() bool { return strings.Contains(b.out.String(), "locked in memory") })
 		f := kindFacts(t, "stat", s.addr)[0]
-		list, _ := f["mappings"].([]any)
+		list, _ := f["users"].([]any)
 		pid := strconv.Itoa(b.cmd.Process.Pid)
 		found := slices.ContainsFunc(list, func(m any) bool { return fmt.Sprint(m.(map[string]any)["pid"]) == pid })
 		if !found || f.n(t, "mapped_by") < 1 {

@@ -24,40 +24,41 @@ func newLsCommand(a *app) *cobra.Command {
 		Use:        "ls [KIND…] [flags]",
 		SuggestFor: []string{"list", "ipcs", "lsipc"},
 		Short:      "Show what exists",
-		Long: `Ls shows all shared memory of the machine in one list, and what belongs to it: every
-segment, semaphore set and message queue of the IPC namespace, every POSIX shared
-memory object, memory that is held by descriptors, what processes share without any
-name, files that are mapped shared by several processes or for writing, and the
-locks, queues, topics and so on in this user's directory, or in SHMKIT_DIR; root sees
-those of all users. It also shows what one may not read, and what has lost its name
-and is still in use.
+		Long: `Ls shows all shared memory of the machine in one list, and what belongs to it:
+every segment, semaphore set and message queue of the IPC namespace, every POSIX
+shared memory object, memory that is held by descriptors, what processes share
+without any name, files that are mapped shared by several processes or for
+writing, and the locks, queues, topics and so on in this user's directory, or in
+SHMKIT_DIR; root sees those of all users. It also shows what one may not read, and
+what has lost its name and is still in use.
 
 RESIDENT is what is in memory of it, and SWAP what is on swap. USERS are processes
-that map it or have a descriptor of it, and of a lock and the like its members; a ?
-behind them says that there are processes which do not let this user look. Marks:
-"removed" and "deleted" is what goes with its last user, "locked" what is kept from
-being swapped, "huge" what is of huge pages, "unused" what nobody living uses, "dead"
-an object that a process had open which has died, "unseen" what could not be looked
-at. WHAT is who uses it, or what is in it. With a file behind a topic its size is
-that of all its files.
+that map it or have a descriptor of it, and of a lock and the like its members; a
+? behind them says that there are processes which do not let this user look.
+Marks: "removed" and "deleted" is what goes with its last user, "locked" what is
+kept from being swapped, "huge" what is of huge pages, "unused" what nobody living
+uses, "dead" an object that a process had open which has died, "unseen" what could
+not be looked at. WHAT is who uses it, or what is in it. With a file behind a
+topic its size is that of all its files.
 
-With kinds there is a table for each, with what only that kind has. Of segments: ATT
-is how often it is attached, CPID the process that made it, LPID the last to attach
-or detach. Times are times of day if that was today, else dates. ALLOC is what an
-object takes of memory, swap or disk, PROCS how many processes are seen to map it. Of
-a lock: who holds it, how many wait for it, are members, and died; of a work queue
-how many items are ready, and held (CLAIMED), and LETTERS, which are the dead ones.
+With kinds there is a table for each, with what only that kind has. Of segments:
+ATT is how often it is attached, CPID the process that made it, LPID the last to
+attach or detach. Times are times of day if that was today, else dates. ALLOC is
+what an object takes of memory, swap or disk, PROCS how many processes are seen to
+map it. Of a lock: who holds it, how many wait for it, are members, and died; of a
+work queue how many items are ready, and held (CLAIMED), and LETTERS, which are
+the dead ones.
 
 --orphans shows only what nobody living uses. What may be in use, because not all
 processes let this user look, is counted and not shown.
 
 --json prints one array of all objects: sizes in bytes, times as RFC 3339 or null,
 keys and modes as strings. Each object has the keys of its kind, and "resident",
-"swapped", "dirty", "locked" and "huge", "users", each with "pid", "command", "uid",
-"mapped", "resident" (with --long only), "shared", "writable" and "descriptors",
-"users_hidden", the number of processes that could not be looked at, "in_use",
-which is "yes", "no" or "unknown", "in_use_why" and "removed". What is not known is
-null.`,
+"swapped", "dirty", "locked" and "huge", "users", each with "pid", "command",
+"uid", "mapped", "resident" (with --long only), "shared", "writable" and
+"descriptors", "users_hidden", the number of processes that could not be looked
+at, "in_use", which is "yes", "no" or "unknown", "in_use_why" and "removed". What
+is not known is null.`,
 		Example: `  shmkit ls
   shmkit ls --sort size
   shmkit ls --orphans

@@ -28,12 +28,16 @@ func (l *listing) objects(name string) []kind.Object {
 	return objects
 }
 
-// all are the items of all kinds in one order.
+// all are the items of all kinds in one order: files last, of which there may be many that are
+// memory to nobody but who reads them.
 func (l *listing) all() []item {
 	var all []item
 	for _, k := range l.kinds {
-		all = append(all, l.found[k.Name()]...)
+		if k.Name() != inspect.KindFile {
+			all = append(all, l.found[k.Name()]...)
+		}
 	}
+	all = append(all, l.found[inspect.KindFile]...)
 	if l.less != nil {
 		slices.SortStableFunc(all, l.less)
 	}

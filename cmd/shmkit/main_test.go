@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 		"holds-page":     holdsPageRole,
 		"stubborn":       stubbornRole,
 		"starts":         startsRole,
+		"top-panics":     topPanicsRole,
 	})
 	if os.Getenv("GORACE") == "" {
 		// Else each process sleeps a second before it ends, when built with -race.

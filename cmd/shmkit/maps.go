@@ -19,19 +19,20 @@ func newMapsCommand(a *app) *cobra.Command {
 		Use:        "maps PID [flags]",
 		SuggestFor: []string{"pmap", "smaps"},
 		Short:      "Show what a process maps",
-		Long: `Maps shows the mappings of a process: where, how long, and what it may do there (r, w,
-x, and s for shared or p for private); RSS, what of it is in memory for this process,
-and PSS, the same with each page divided by how many map it; DIRTY, pages that were
-written and that others share, and PRIVATE, dirty pages of this process alone; SWAP and
-LOCKED; OFFSET, where in the object it begins; and OBJECT, the address of what is
-mapped, for shmkit stat, who and pages. What stands there in brackets is no object.
+		Long: `Maps shows the mappings of a process: where, how long, and what it may do there
+(r, w, x, and s for shared or p for private); RSS, what of it is in memory for
+this process, and PSS, the same with each page divided by how many map it; DIRTY,
+pages that were written and that others share, and PRIVATE, dirty pages of this
+process alone; SWAP and LOCKED; OFFSET, where in the object it begins; and OBJECT,
+the address of what is mapped, for shmkit stat, who and pages. What stands there
+in brackets is no object.
 
-What a process of another user maps only root sees. Of a process that tells where its
-mappings are and not how large, what is not known is "-".
+What a process of another user maps only root sees. Of a process that tells where
+its mappings are and not how large, what is not known is "-".
 
---json prints one object: "pid", "command", "minor_faults" and "major_faults" so far,
-"locked", "mappings", an array with addresses as hexadecimal strings and sizes in
-bytes, and "total".`,
+--json prints one object: "pid", "command", "minor_faults" and "major_faults" so
+far, "locked", "mappings", an array with addresses as hexadecimal strings and
+sizes in bytes, and "total".`,
 		Example: `  shmkit maps 812
   shmkit maps 812 --shared
   shmkit maps 812 --json | jq '.mappings[] | select(.shared) | .object'`,

@@ -245,18 +245,13 @@ func TestPostgreSQLsSegmentIsSeenAsIpcsShowsIt(t *testing.T) {
 // sameAsIpcs compares a segment with what ipcs says of it: each process has attached it once.
 func sameAsIpcs(t *testing.T, f facts, creator int) {
 	t.Helper()
-	var last string
-	testenv.Eventually(t, "shmkit and ipcs agree on "+f.s("address"), func() bool {
+	inTheEnd(t, "shmkit and ipcs agree on "+f.s("address"), func() error {
 		count, made := attachments(t, f.s("id"))
 		n := len(whoUses(t, "sysv:id="+f.s("id")))
 		stat := kindFacts(t, "stat", "sysv:id="+f.s("id"))[0]
-		last = fmt.Sprintf("ipcs: %s attached, made by %s; who: %d; stat: %s", count, made, n, stat.s("attached"))
-		if count == strconv.Itoa(n) && stat.s("attached") == count && made == strconv.Itoa(creator) && stat.s("creator_pid") == made {
-			return true
+		if count != strconv.Itoa(n) || stat.s("attached") != count || made != strconv.Itoa(creator) || stat.s("creator_pid") != made {
+			return fmt.Errorf("ipcs: %s attached, made by %s; who: %d; stat: %s", count, made, n, stat.s("attached"))
 		}
-		if testing.Verbose() {
-			t.Log(last)
-		}
-		return false
+		return nil
 	})
 }

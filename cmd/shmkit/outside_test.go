@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -131,6 +132,9 @@ func pidsOf(all []holding) (pids []int) {
 func heldByAny(all map[thing][]holding, pids []int) map[thing][]holding {
 	some := map[thing][]holding{}
 	for k, list := range all {
+		if len(list) == 1 && k.class == "file" && !list[0].writable {
+			continue // a file that one process maps to read is not shared with anybody
+		}
 		if shared(list) && slices.ContainsFunc(list, func(h holding) bool { return slices.Contains(pids, h.pid) }) {
 			some[k] = list
 		}
@@ -142,13 +146,15 @@ func heldByAny(all map[thing][]holding, pids []int) map[thing][]holding {
 func objectOf(objects []facts, k thing) (facts, error) {
 	var found []facts
 	for _, f := range objects {
+		if f.s("kind") == "sysv" && k.class == "/SYSV" && f.s("id") == k.inode { // as the kernel numbers segments
+			found = append(found, f)
+			continue
+		}
 		if f["inode"] == nil || f["device"] == nil || f.s("inode") != k.inode || deviceText(f.s("device")) != k.device {
 			continue
 		}
 		class := "file"
 		switch f.s("kind") {
-		case "sysv":
-			class = "/SYSV"
 		case "memfd":
 			class = "/memfd:"
 		case "map":
@@ -231,7 +237,6 @@ func sameUsers(f facts, before, after []holding) error {
 // until the two were looked at while nothing changed. It returns the objects.
 func sameAsProc(t testing.TB, least int, pids func() []int) map[thing]facts {
 	t.Helper()
-	var last error
 	var found map[thing]facts
 	compare := func() error {
 		before := heldByAny(holdings(t), pids())
@@ -250,7 +255,11 @@ func sameAsProc(t testing.TB, least int, pids func() []int) map[thing]facts {
 		if len(found) < least {
 			return fmt.Errorf("they share %d things, want at least %d", len(found), least)
 		}
-		stats := kindFacts(t, append([]string{"stat"}, addresses...)...)
+		r := runKinds(t, append([]string{"stat", "--json"}, addresses...)...)
+		if r.code != exitDone {
+			return errors.New(r.err) // something has gone meanwhile
+		}
+		stats := decode(t, r.out)
 		after := heldByAny(holdings(t), pids())
 		for k, f := range found {
 			if !slices.Equal(pidsOf(before[k]), pidsOf(after[k])) {
@@ -271,13 +280,25 @@ func sameAsProc(t testing.TB, least int, pids func() []int) map[thing]facts {
 		}
 		return nil
 	}
-	testenv.Eventually(t, "shmkit and /proc agree", func() bool {
-		if last = compare(); last != nil && testing.Verbose() {
-			t.Log(last)
+	inTheEnd(t, "shmkit and /proc agree", func() error { return compare() })
+	return found
+}
+
+// inTheEnd waits until there is no error, and if that does not happen says the last.
+func inTheEnd(t testing.TB, what string, check func() error) {
+	t.Helper()
+	var last error
+	ended := false
+	defer func() {
+		if !ended && last != nil {
+			t.Error(last)
 		}
+	}()
+	testenv.Eventually(t, what, func() bool {
+		last = check()
 		return last == nil
 	})
-	return found
+	ended = true
 }
 
 // lsofs are the descriptors of a file that lsof sees, by process; none if that maps it only.
@@ -303,8 +324,7 @@ func lsofs(t testing.TB, path string) map[int][]int {
 // sameAsLsof compares who has an object with what lsof says.
 func sameAsLsof(t testing.TB, address, path string) {
 	t.Helper()
-	var got, want string
-	testenv.Eventually(t, "shmkit and lsof agree on "+address, func() bool {
+	inTheEnd(t, "shmkit and lsof agree on "+address, func() error {
 		theirs := lsofs(t, path)
 		ours := map[int][]int{}
 		for _, u := range whoUses(t, address) {
@@ -315,11 +335,10 @@ func sameAsLsof(t testing.TB, address, path string) {
 				ours[pid] = append(ours[pid], n)
 			}
 		}
-		got, want = fmt.Sprint(ours), fmt.Sprint(theirs)
-		if got != want && testing.Verbose() {
-			t.Logf("shmkit: %s, lsof: %s", got, want)
+		if got, want := fmt.Sprint(ours), fmt.Sprint(theirs); got != want || len(theirs) == 0 {
+			return fmt.Errorf("shmkit: %s, lsof: %s", got, want)
 		}
-		return got == want && len(theirs) > 0
+		return nil
 	})
 }
 

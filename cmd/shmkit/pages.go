@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmkit/shmkit/inspect"
+	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 )
 
@@ -167,14 +169,15 @@ type pageSubject struct {
 // find finds what an address names.
 func (c *pagesCommand) find(ctx context.Context, a *app, text string) (*pageSubject, error) {
 	s := &pageSubject{name: text}
+	var addr address.Address
 	rest, mapping := strings.CutPrefix(text, "map:")
 	if mapping {
 		if err := s.parse(rest); err != nil {
 			return nil, err
 		}
 	} else {
-		addr, err := a.parseAddress(text)
-		if err != nil {
+		var err error
+		if addr, err = a.parseAddress(text); err != nil {
 			return nil, err
 		}
 		if addr.Kind == inspect.KindSemaphores || addr.Kind == inspect.KindMessageQueue {
@@ -195,6 +198,8 @@ func (c *pagesCommand) find(ctx context.Context, a *app, text string) (*pageSubj
 			err = s.narrow(c)
 			return s, err
 		}
+	case !mapping && errors.Is(err, fs.ErrNotExist):
+		return nil, kind.Missing(addr, err)
 	case !mapping:
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 )
@@ -16,21 +17,20 @@ func newStatCommand(a *app) *cobra.Command {
 		Use:        "stat ADDRESS… [flags]",
 		SuggestFor: []string{"show", "info"},
 		Short:      "Show everything about one object",
-		Long: `Stat shows everything that is known about each of the objects: what the kernel tells
-of it, how much of it is in memory, on swap, locked and in huge pages, who uses it and how
-much of it is resident in each process, and whether anybody living uses it and how that
-is known.
+		Long: `Stat shows everything that is known about each of the objects: what the kernel
+tells of it, how much of it is in memory, on swap, locked and in huge pages, who
+uses it and how much of it is resident in each process, and whether anybody living
+uses it and how that is known.
 
-It needs no permission on them: the state of an object is no secret on Linux.
-Only the values of semaphores need read permission; without it stat shows the
-rest and says so ("values" is null in JSON). Of a file it must be possible to reach
-it, and what is in memory of it is told to who may write it. Who uses an object is
-seen of the processes that let this user look; of the others their number.
+It needs no permission on them: the state of an object is no secret on Linux. Only
+the values of semaphores need read permission; without it stat shows the rest and
+says so ("values" is null in JSON). Of a file it must be possible to reach it, and
+what is in memory of it is told to who may write it. Who uses an object is seen of
+the processes that let this user look; of the others their number.
 
 The keys of --json are those of shmkit ls.
 
-Several addresses are each tried; failures are reported, and the exit code is
-1.`,
+Several addresses are each tried; failures are reported, and the exit code is 1.`,
 		Example: `  shmkit stat sysv:0x5eed
   shmkit stat sem:id=3 msg:id=0 --json
   shmkit stat posix:/frames file:index.db memfd:812/5`,
@@ -56,6 +56,11 @@ Several addresses are each tried; failures are reported, and the exit code is
 					seen, err := w.object(o.Address)
 					if err != nil {
 						return err
+					}
+					for _, f := range k.(kind.Inspected).Describe([]inspect.Object{seen})[0].Fields {
+						if o.Value(f.Name) == nil {
+							o.Fields = append(o.Fields, f)
+						}
 					}
 					addFacts(&o, &seen, users)
 				}

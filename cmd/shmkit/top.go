@@ -62,7 +62,7 @@ The keys of the JSON are "time", "seconds" (what rates are about),
 				return err
 			}
 			if t.count == 0 {
-				return t.live(cmd.Context(), a)
+				return t.live(cmd.Context(), a, t.source(a))
 			}
 			if err := a.canPrint(); err != nil {
 				return err

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 )
 
 // tellAll returns what stat prints of an object, and who uses it.
-func (a *app) tellAll(ctx context.Context, text string) ([]string, error) {
+func (a *app) tellAll(_ context.Context, s *inspect.Snapshot, text string) ([]string, error) {
 	var b bytes.Buffer
 	told := &app{out: &b, kinds: a.kinds}
 	if addr, err := address.Parse(text); err == nil {
@@ -25,14 +24,11 @@ func (a *app) tellAll(ctx context.Context, text string) ([]string, error) {
 			if err := told.printObject(o); err != nil {
 				return nil, err
 			}
+			_, _ = b.ReadString('\n') // its address, which stands above already
 		}
 	}
-	s, err := inspect.Take(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
 	o, err := s.Object(text)
-	if err != nil && (b.Len() == 0 || !errors.Is(err, errors.ErrUnsupported)) {
+	if err != nil {
 		return nil, err
 	}
 	if err := told.printUsers(&o); err != nil {

@@ -20,7 +20,7 @@ import (
 const patience = 2 * time.Second
 
 // live shows the screen until somebody quits.
-func (t *topping) live(ctx context.Context, a *app) error {
+func (t *topping) live(ctx context.Context, a *app, source top.Source) error {
 	if err := canMoveCursor(a.getenv("TERM")); err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (t *topping) live(ctx context.Context, a *app) error {
 	go func() {
 		done <- func() error {
 			defer s.Fini() // also when it panics: what is said of that must be readable
-			return top.Run(ctx, s, t.source(a), view, top.Options{Stop: s.stop, Signals: s.signals})
+			return top.Run(ctx, s, source, view, top.Options{Stop: s.stop, Signals: s.signals})
 		}()
 	}()
 	select {
@@ -62,11 +62,8 @@ func (t *topping) live(ctx context.Context, a *app) error {
 // canMoveCursor says why the terminal is none for a screen.
 func canMoveCursor(name string) error {
 	info, err := tcell.LookupTerminfo(name)
-	switch {
-	case err != nil:
-		return fmt.Errorf("nothing is known of a terminal TERM=%s; --once and --count print tables", name)
-	case info.SetCursor == "":
-		return fmt.Errorf("a terminal TERM=%s has no screen; --once and --count print tables", name)
+	if err != nil || info.SetCursor == "" {
+		return fmt.Errorf("a terminal of TERM=%s is not known to have a screen; --once and --count print tables", name)
 	}
 	return nil
 }

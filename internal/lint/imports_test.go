@@ -65,7 +65,7 @@ var layers = []layer{
 	{pkg: "pshared", may: []string{".", "internal/object", "internal/futex", "internal/race", "internal/guest", "internal/words"}, tests: []string{"internal/sys", "sysv"}},
 	{pkg: "queue", may: []string{".", "pshared", "internal/object", "internal/futex", "internal/guest", "internal/words"}, tests: []string{"internal/sys", "internal/race"}},
 	{pkg: "topic", may: []string{".", "pshared", "internal/object", "internal/futex", "internal/words", "internal/race"}, tests: []string{"internal/sys", "internal/race"}},
-	{pkg: "doctor", may: []string{"sysv", "pshared", "queue", "topic", "inspect", "internal/sys"}},
+	{pkg: "doctor", may: []string{"sysv", "pshared", "queue", "topic", "inspect", "internal/proc", "internal/sys"}},
 	{pkg: "internal/race"},
 	{pkg: "explain", may: []string{".", "sysv", "memfd", "filemap", "posixshm", "pshared", "queue", "topic", "internal/live", "internal/model", "internal/sys", "internal/words"}},
 	{pkg: "internal/stream", may: []string{".", "sysv", "topic", "internal/fdmap", "internal/sys", "internal/vm", "internal/words"}},
@@ -84,7 +84,7 @@ var layers = []layer{
 	{pkg: "internal/kind/memfdkind", may: []string{".", "inspect", "memfd", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
 	{pkg: "internal/kind/mapkind", may: []string{"inspect", "internal/address", "internal/kind", "internal/kind/inode"}},
 	// A screen of the command, on what inspect tells.
-	{pkg: "internal/top", may: []string{"inspect", "internal/kind", "internal/proc"}},
+	{pkg: "internal/top", may: []string{"inspect", "internal/kind", "internal/proc"}, tests: []string{"filemap", "pshared", "queue", "topic"}},
 	{pkg: "cmd/...", may: []string{anything}},
 	// Runs the command, and plays the processes that are seen.
 	{pkg: "internal/screens", may: []string{".", "posixshm", "sysv"}},

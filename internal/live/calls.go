@@ -256,6 +256,9 @@ func numberOf(arg string) (int32, error) {
 
 func at(addr int64) uintptr { return arenaAddr + uintptr(addr) }
 
+// Descriptor is the number of the descriptor that scripts call d0, d1, …; -1: of none.
+func Descriptor(name string) int { return fdOf(name) }
+
 // fdOf is the number of the descriptor that scripts call d0, d1, …
 func fdOf(name string) int {
 	n, err := strconv.Atoi(strings.TrimPrefix(name, "d"))

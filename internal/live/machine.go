@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/shmkit/shmkit/internal/model"
+	"github.com/shmkit/shmkit/internal/sys"
 )
 
 // LimitsNow reads the limits of System V segments. The defaults don't fit into signed
@@ -36,7 +37,7 @@ const (
 	capSysAdmin = 21
 )
 
-// UserOf reads who a process that plays is.
+// UserOf reads who a process that plays is. It is in the same namespaces as this one.
 func UserOf(pid int) (model.User, error) {
 	u := model.User{LockLimit: LockLimit}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -57,9 +58,13 @@ func UserOf(pid int) (model.User, error) {
 		}
 	}
 	has := func(c int) bool { return caps>>c&1 != 0 }
-	u.IPCOwner, u.SysAdmin, u.IPCLock = has(capIPCOwner), has(capSysAdmin), has(capIPCLock)
 	inside, err := InUserNamespace()
-	u.LockAny = u.IPCLock && !inside
+	if err != nil {
+		return u, err
+	}
+	u.LockAny = has(capIPCLock) && !inside
+	governs, err := sys.GovernsIPC()
+	u.IPCOwner, u.SysAdmin, u.IPCLock = governs && has(capIPCOwner), governs && has(capSysAdmin), governs && has(capIPCLock)
 	return u, err
 }
 

@@ -1,14 +1,27 @@
 package sys
 
-import "golang.org/x/sys/unix"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // OpenNoFollow opens what has a name and runs no risk by it: no symbolic link is
 // followed (ELOOP), a named pipe or a device does not block, no terminal becomes the
 // controlling one. flags are O_RDONLY or O_RDWR. Close-on-exec.
+//
+// Somebody who looks whether the file is unused may hold a lease on it for some
+// microseconds: that it waits for, as open without O_NONBLOCK does, but not longer than a
+// second (EAGAIN).
 func OpenNoFollow(path string, flags int) (fd int, err error) {
-	for {
+	const first, last = 50 * time.Microsecond, time.Second / 2
+	for wait := first; ; {
 		fd, err = unix.Open(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-		if err != unix.EINTR {
+		switch {
+		case err == unix.EAGAIN && wait <= last:
+			time.Sleep(wait)
+			wait *= 2
+		case err != unix.EINTR:
 			return fd, err
 		}
 	}

@@ -98,7 +98,11 @@ func headings(places []place, c Choice) string {
 func rowText(places []place, r *Row) string {
 	var cells []string
 	for _, p := range places {
-		cells = append(cells, padded(plain(p.Text(r)), p.cells, p.right))
+		text := plain(p.Text(r))
+		if p.Name == "address" {
+			text = cutInside(text, p.cells)
+		}
+		cells = append(cells, padded(text, p.cells, p.right))
 	}
 	return strings.Join(cells, " ")
 }

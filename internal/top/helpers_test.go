@@ -37,28 +37,28 @@ func item(address string) Item {
 }
 
 // zoo is one of each, a second apart.
-func zoo() (before, now *Sample) {
-	at := func(n uint64) []Item {
-		segment := item("sysv:id=3")
-		segment.Size, segment.Resident, segment.Dirty, segment.Users, segment.Command = 64<<20, Of((12+n)<<20), Of(0), []int{812, 813}, "postgres"
-		posix := item("posix:/frames")
-		posix.Size, posix.Resident, posix.Dirty, posix.Owner, posix.Users, posix.Command = 8<<20, Of(8<<20-n*4096), Of(0), "camera", []int{901}, "camera"
-		topic := item("topic:numbers")
-		topic.Size, topic.Resident, topic.Dirty, topic.Sent, topic.Depth = 1<<20, Of(1<<20), Of(0), Of(1000+12345*n), Of(17)
-		topic.Holders, topic.Waiters, topic.Users, topic.Command = Of(0), Of(2), []int{901, 902}, "camera"
-		lock := item("lock:backup")
-		lock.Size, lock.Resident, lock.Dirty, lock.Holders, lock.Waiters = 4096, Of(4096), Of(0), Of(1), Of(3)
-		lock.Users, lock.Command, lock.Marks = []int{77}, "rsync", []string{"broken"}
-		file := item("file:/var/lib/index.db")
-		file.Size, file.Owner, file.Users, file.Command, file.Marks = 1<<40, "nobody", []int{5}, "indexer", nil
-		set := item("sem:id=0")
-		gone := item("map:812/7f12a0000000")
-		gone.Size, gone.Resident, gone.Users, gone.Command, gone.Marks = 143<<20, Of(99<<20), []int{812, 813, 814}, "postgres", []string{"removed"}
-		return []Item{segment, posix, topic, lock, file, set, gone}
-	}
-	before, now = sampleAt(0, at(0)...), sampleAt(1, at(1)...)
-	now.Hidden = 4
-	return before, now
+func zoo() (before, now *Sample) { return zooAt(0), zooAt(1) }
+
+// zooAt is the zoo some seconds after noon.
+func zooAt(n uint64) *Sample {
+	segment := item("sysv:id=3")
+	segment.Size, segment.Resident, segment.Dirty, segment.Users, segment.Command = 64<<20, Of((12+n)<<20), Of(0), []int{812, 813}, "postgres"
+	posix := item("posix:/frames")
+	posix.Size, posix.Resident, posix.Dirty, posix.Owner, posix.Users, posix.Command = 8<<20, Of(8<<20-n*4096), Of(0), "camera", []int{901}, "camera"
+	topic := item("topic:numbers")
+	topic.Size, topic.Resident, topic.Dirty, topic.Sent, topic.Depth = 1<<20, Of(1<<20), Of(0), Of(1000+12345*n), Of(17)
+	topic.Holders, topic.Waiters, topic.Users, topic.Command = Of(0), Of(2), []int{901, 902}, "camera"
+	lock := item("lock:backup")
+	lock.Size, lock.Resident, lock.Dirty, lock.Holders, lock.Waiters = 4096, Of(4096), Of(0), Of(1), Of(3)
+	lock.Users, lock.Command, lock.Marks = []int{77}, "rsync", []string{"broken"}
+	file := item("file:/var/lib/index.db")
+	file.Size, file.Owner, file.Users, file.Command, file.Marks = 1<<40, "nobody", []int{5}, "indexer", nil
+	set := item("sem:id=0")
+	gone := item("map:812/7f12a0000000")
+	gone.Size, gone.Resident, gone.Users, gone.Command, gone.Marks = 143<<20, Of(99<<20), []int{812, 813, 814}, "postgres", []string{"removed"}
+	s := sampleAt(float64(n), segment, posix, topic, lock, file, set, gone)
+	s.Hidden = 4
+	return s
 }
 
 // many are so many items.

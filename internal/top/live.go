@@ -2,30 +2,33 @@ package top
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/kind"
+	"github.com/shmkit/shmkit/internal/proc"
 )
 
 // Live is the machine as a Source.
 type Live struct {
 	Options inspect.Options // but for Deep
-	// Tell is what Look shows.
-	Tell func(ctx context.Context, address string) ([]string, error)
+	// Tell is what Look shows of an object. s is what was sampled last.
+	Tell func(ctx context.Context, s *inspect.Snapshot, address string) ([]string, error)
 
 	mu    sync.Mutex
-	users kind.Names // protected by mu
+	users kind.Names        // protected by mu, as the next one
+	last  *inspect.Snapshot // nil: none yet
 }
 
 // Look implements Source.
-func (l *Live) Look(ctx context.Context, i Item) ([]string, error) { return l.Tell(ctx, i.Address) }
+func (l *Live) Look(ctx context.Context, i Item) ([]string, error) {
+	l.mu.Lock()
+	s := l.last
+	l.mu.Unlock()
+	return l.Tell(ctx, s, i.Address)
+}
 
 // Sample implements Source.
 func (l *Live) Sample(ctx context.Context) (*Sample, error) {
@@ -46,18 +49,34 @@ func (l *Live) Sample(ctx context.Context) (*Sample, error) {
 			s.Items = append(s.Items, l.item(&o))
 		}
 	}
+	l.count(s)
+	s.Took = time.Since(began)
+	l.mu.Lock()
+	l.last = snapshot
+	l.mu.Unlock()
+	return s, nil
+}
+
+// count counts page faults of the processes that use an item. One that has ended is left out.
+func (l *Live) count(s *Sample) {
+	b := proc.NewBuffer()
+	asked := map[int]bool{}
 	for _, i := range s.Items {
 		for _, pid := range i.Users {
-			if _, has := s.Processes[pid]; has {
+			if asked[pid] {
 				continue
 			}
-			if p, ok := faults(l.Options.Proc, pid); ok {
-				s.Processes[pid] = p
+			asked[pid] = true
+			p, err := proc.Open(l.Options.Proc, pid, b)
+			if err != nil {
+				continue
 			}
+			if stat, err := p.Stat(); err == nil {
+				s.Processes[pid] = Process{stat.Start, stat.MinorFaults, stat.MajorFaults}
+			}
+			p.Close()
 		}
 	}
-	s.Took = time.Since(began)
-	return s, nil
 }
 
 func (l *Live) item(o *inspect.Object) Item {
@@ -116,7 +135,8 @@ func marks(o *inspect.Object) (m []string) {
 			m = append(m, mark)
 		}
 	}
-	add(o.Removed, "removed")
+	nameless := o.Kind == inspect.KindMemfd || o.Kind == inspect.KindMap // which never had a name to remove
+	add(o.Removed && !nameless, "removed")
 	add(o.Use == inspect.Unused, "unused")
 	add(o.Segment != nil && o.Segment.Locked, "locked")
 	add(o.Shared != nil && slices.Contains([]string{"owner dead", "inconsistent", "not recoverable", "corrupt"}, o.Shared.State), "broken")
@@ -128,25 +148,4 @@ func (l *Live) name(uid uint32) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.users.User("", "", uid)[0].Value.Short()
-}
-
-// faults reads what a process has had.
-func faults(root string, pid int) (p Process, ok bool) {
-	if root == "" {
-		root = "/proc"
-	}
-	text, err := os.ReadFile(filepath.Join(root, strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return p, false
-	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:])) // the command may hold anything
-	if len(fields) < 20 {
-		return p, false
-	}
-	for at, n := range map[int]*uint64{7: &p.Minor, 9: &p.Major, 19: &p.Start} {
-		if *n, err = strconv.ParseUint(fields[at], 10, 64); err != nil {
-			return p, false
-		}
-	}
-	return p, true
 }

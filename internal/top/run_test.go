@@ -18,8 +18,6 @@ import (
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m, nil) }
-
 // scripted is a source of a test.
 type scripted struct {
 	sample func(n int) (*Sample, error)
@@ -116,14 +114,9 @@ func (r *running) ends() error {
 }
 
 func TestRunShowsSamplesAndEnds(t *testing.T) {
-	before, now := zoo()
 	source := func() Source {
-		return &scripted{sample: func(n int) (*Sample, error) {
-			if n == 1 {
-				return before, nil
-			}
-			return now, nil
-		}, look: func(i Item) ([]string, error) { return []string{"all about " + i.Address}, nil }}
+		return &scripted{sample: func(n int) (*Sample, error) { return zooAt(uint64(n)), nil },
+			look: func(i Item) ([]string, error) { return []string{"all about " + i.Address}, nil }}
 	}
 	for name, c := range map[string]struct {
 		end  func(r *running)

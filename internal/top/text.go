@@ -71,6 +71,27 @@ func cut(text string, cells int) string {
 	return head + "~"
 }
 
+// cutInside is cut that keeps the end as well, by which paths differ.
+func cutInside(text string, cells int) string {
+	n := wide(text)
+	if n <= cells || cells < 8 {
+		return cut(text, cells)
+	}
+	head, tail := split(text, cells/3)
+	for left, drop := 0, n-cells+1; tail != "" && left < drop; {
+		var cluster string
+		cluster, tail = first(tail)
+		left += wide(cluster)
+	}
+	return head + "~" + tail
+}
+
+// first is the first of what stands in cells of its own, and the rest.
+func first(text string) (cluster, rest string) {
+	cluster, rest, _, _ = uniseg.FirstGraphemeClusterInString(text, -1)
+	return cluster, rest
+}
+
 // split splits a plain text behind at most so many cells.
 func split(text string, cells int) (head, tail string) {
 	at, used, state := 0, 0, -1

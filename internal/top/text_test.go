@@ -40,6 +40,9 @@ func TestPlainTextIsOneLineOfPrintableCharacters(t *testing.T) {
 		if n := wide(cut(text, cells)); n > cells {
 			t.Fatalf("%q in %d cells is %q, %d", text, cells, cut(text, cells), n)
 		}
+		if n := wide(cutInside(text, cells)); n > cells {
+			t.Fatalf("%q in %d cells is %q, %d", text, cells, cutInside(text, cells), n)
+		}
 		if n := wide(padded(text, cells, cells%2 == 0)); n != cells {
 			t.Fatalf("%q padded to %d has %d", text, cells, n)
 		}
@@ -57,6 +60,15 @@ func TestWhatIsCutSaysSo(t *testing.T) {
 	}{{"abcdef", 6, "abcdef"}, {"abcdef", 5, "abcd~"}, {"abcdef", 1, "~"}, {"abcdef", 0, ""}, {"日本語", 6, "日本語"}, {"日本語", 5, "日本~"}, {"日本語", 4, "日~"}} {
 		if got := cut(c.text, c.cells); got != c.want {
 			t.Errorf("cut(%q, %d) = %q, want %q", c.text, c.cells, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		text  string
+		cells int
+		want  string
+	}{{"file:/a/b/c/d.db", 16, "file:/a/b/c/d.db"}, {"file:/a/b/c/d.db", 12, "file~/c/d.db"}, {"file:/a/b/c/d.db", 7, "file:/~"}, {"日本語日本語日本語", 12, "日本~日本語"}} {
+		if got := cutInside(c.text, c.cells); got != c.want {
+			t.Errorf("cutInside(%q, %d) = %q, want %q", c.text, c.cells, got, c.want)
 		}
 	}
 }

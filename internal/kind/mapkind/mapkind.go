@@ -7,12 +7,12 @@
 package mapkind
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/shmkit/shmkit/inspect"
@@ -67,15 +67,11 @@ func region(a address.Address) address.Region {
 	return r
 }
 
-// Stat implements kind.Stater. What has a name is told by that kind: the result is about what
-// is mapped, and the address is that of the mapping.
+// Stat implements kind.Stater: where the mapping begins that an address is in, and what /proc calls what
+// is mapped. All else is of the object behind it, which package inspect sees.
 func (k Regions) Stat(a address.Address) (kind.Object, error) {
-	s, err := inspect.Take(context.Background(), nil)
-	if err != nil {
-		return kind.Object{}, err
-	}
 	r := region(a)
-	o, err := s.Object(address.Address{Kind: k.Name(), Target: r}.String())
+	p, err := inspect.MappingsOf(r.PID, nil)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return kind.Object{}, missing(a, r, err)
@@ -84,7 +80,17 @@ func (k Regions) Stat(a address.Address) (kind.Object, error) {
 	case err != nil:
 		return kind.Object{}, err
 	}
-	return describe(&o, &kind.Names{}), nil
+	i := slices.IndexFunc(p.Mappings, func(m inspect.Mapping) bool { return m.Start <= r.Start && r.Start < m.End })
+	if i < 0 || p.Mappings[i].Object == "" {
+		return kind.Object{}, missing(a, r, fs.ErrNotExist)
+	}
+	r.Start = p.Mappings[i].Start
+	at := address.Address{Kind: k.Name(), Target: r}
+	return kind.Object{Address: at, Fields: []kind.Field{
+		{Name: "kind", Value: kind.Text(k.Name()), Machine: true},
+		{Name: "address", Value: kind.Text(at.String()), Machine: true},
+		{Name: "path", Value: kind.Text(p.Mappings[i].Path)},
+	}}, nil
 }
 
 // missing says whether the process is missing, or the mapping.
@@ -92,7 +98,7 @@ func missing(a address.Address, r address.Region, err error) error {
 	if _, gone := os.Stat(fmt.Sprintf("/proc/%d", r.PID)); errors.Is(gone, fs.ErrNotExist) {
 		return &kind.Error{Text: fmt.Sprintf("%s: there is no process %d", a, r.PID), Err: err}
 	}
-	return &kind.Error{Text: fmt.Sprintf("%s: process %d maps nothing shared at %#x; shmkit maps %d --shared shows what it does", a, r.PID, r.Start, r.PID), Err: err}
+	return &kind.Error{Text: fmt.Sprintf("%s: process %d maps no object at %#x; shmkit maps %d shows what it does", a, r.PID, r.Start, r.PID), Err: err}
 }
 
 // Columns implements kind.Lister.

@@ -92,7 +92,10 @@ func Describe(seen []inspect.Object, describe func(a address.Address, o *inspect
 	users, all := &kind.Names{}, []kind.Object{}
 	for i := range seen {
 		a := address.Address{Kind: seen[i].Kind, Target: address.ObjectName(seen[i].Name)}
-		all = append(all, describe(a, &seen[i], users))
+		o := describe(a, &seen[i], users)
+		o.Address = kind.AddressOf(&seen[i]) // another user's is called by its file
+		o.Set("address", kind.Text(o.Address.String()))
+		all = append(all, o)
 	}
 	return all
 }
