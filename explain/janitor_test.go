@@ -110,3 +110,23 @@ func TestADeadProcessEndsTheExperiment(t *testing.T) {
 	}
 	nothingLeft(t)
 }
+
+func TestCorpses(t *testing.T) {
+	const rest = " 1 2 3 0 -1 4 5 6 7 8 9 10 11 12 20 0 "
+	for stat, want := range map[string]bool{
+		"7 (a) Z" + rest + "1 0 99":       true,
+		"7 (a) Z" + rest + "3 0 99":       false, // its first thread has ended
+		"7 (a) S" + rest + "1 0 99":       false,
+		"7 (a) Z (b)) S" + rest + "1 0 9": false,
+		"7 (":                             false,
+		"":                                false,
+	} {
+		if got := isCorpse(stat); got != want {
+			t.Errorf("%q: %v", stat, got)
+		}
+	}
+	text, err := os.ReadFile("/proc/self/stat")
+	if err != nil || isCorpse(string(text)) {
+		t.Errorf("%v, %s", err, text)
+	}
+}
