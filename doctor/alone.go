@@ -138,7 +138,14 @@ func (n name) remove(age time.Duration) error {
 			err = nobodyWaits(fd)
 		}
 		if err == nil {
-			return sys.UnlinkIn(dir, aside)
+			point("file:checked")
+			if err := sys.UnlinkIn(dir, aside); err != nil {
+				return err
+			}
+			if err := nobodyWaits(fd); err != nil {
+				return fmt.Errorf("%w, who had found its name before it was removed, and has it without one", err)
+			}
+			return nil
 		}
 		if e := sys.RenameInto(dir, aside, n.file); e != nil {
 			// Somebody made a new one of the name. The old one is its users'.

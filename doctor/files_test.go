@@ -342,6 +342,25 @@ func TestANameThatWasTakenMeanwhileIsNotTakenBack(t *testing.T) {
 	}
 }
 
+// Who comes so late that the name can't be given back is told of.
+func TestWhoOpensTooLateIsToldOf(t *testing.T) {
+	shm := folder(t)
+	path := filepath.Join(shm, "x")
+	put(t, path)
+	f, _ := about(examine(t, Options{Shm: shm, Age: -1}), "file:"+path)
+	var opener *testenv.Proc
+	at(t, "file:checked", func() { // by the name that it has just then, as if he had found the old one before
+		opener = testenv.Start(t, "opener", filepath.Join(shm, list(t, shm)))
+		opener.Expect("ready")
+		opener.Send("open")
+		testenv.Eventually(t, "it waits for the lease", func() bool { return testenv.InSyscall(t, opener.Pid(), syscall.SYS_OPENAT) })
+	})
+	if err := Fix(ctx, f); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "has it without one") {
+		t.Errorf("Fix: %v", err)
+	}
+	opener.Expect("names 0")
+}
+
 func list(t testing.TB, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -90,7 +90,15 @@ func TestNamesInShmThatNobodyCanOpen(t *testing.T) {
 	if err := os.Chmod(closed, 0); err != nil {
 		t.Fatal(err)
 	}
+	secret := filepath.Join(shm, "secret") // its owner may write it, and not read it
+	put(t, secret)
+	if err := os.Chmod(secret, 0o200); err != nil {
+		t.Fatal(err)
+	}
 	found := examine(t, Options{Shm: shm, Age: -1})
+	if f, ok := about(found, "file:"+secret); !ok || f.Kind != UnusedObject || !f.Fixable {
+		t.Errorf("%+v", f)
+	}
 	if f, ok := about(found, "file:"+link); !ok || f.Kind != Unopenable || f.Fixable || !strings.Contains(f.Meaning, "ELOOP") {
 		t.Errorf("%+v", f)
 	}

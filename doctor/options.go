@@ -9,7 +9,8 @@ import (
 
 // Options say where to look. nil is the machine as it is.
 type Options struct {
-	// Proc is where processes, settings and System V limits are read; "" is /proc.
+	// Proc is where processes, settings and System V limits are read; "" is /proc. Of any other the
+	// System V objects are not looked at: those that can be removed are this machine's.
 	Proc string
 	// Shm is where POSIX objects are; "" is /dev/shm.
 	Shm string

@@ -16,6 +16,7 @@ import (
 	"github.com/shmkit/shmkit/pshared"
 	"github.com/shmkit/shmkit/queue"
 	"github.com/shmkit/shmkit/sysv"
+	"github.com/shmkit/shmkit/topic"
 )
 
 const content = "somebody's"
@@ -327,6 +328,12 @@ func memberRole(args []string) error {
 			}
 		}
 		done = q.Close
+	case "topic":
+		p, err := topic.NewPublisher[[8]byte]("t", &topic.Options{Dir: dir, Persistent: persistent})
+		if err != nil {
+			return err
+		}
+		done = p.Close
 	}
 	if err := testenv.Say("ready"); err != nil {
 		return err

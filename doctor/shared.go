@@ -240,7 +240,10 @@ func (e *examination) own(o own) {
 	living := len(o.members) - len(dead)
 	f := Finding{
 		Object: o.address, Severity: Warning,
-		Evidence: fmt.Sprintf("%s of %s %s the lifeline, a lock of the kernel's on %s", plural(living, "member"), itoa(len(o.members)), holds(living), o.path),
+		Evidence: fmt.Sprintf("no member has joined it by what %s says", o.path),
+	}
+	if n := len(o.members); n > 0 {
+		f.Evidence = fmt.Sprintf("%d of %s in %s hold their lifelines, locks that the kernel drops with their processes", living, plural(n, "member"), o.path)
 	}
 	switch {
 	case living > 0 && len(dead) == 0:
@@ -305,9 +308,17 @@ func (o *own) reclaim(ctx context.Context) error {
 
 // tidy removes a user's directory when it is empty, as the last object to go does.
 func tidy(dir string) {
-	if strings.HasPrefix(filepath.Base(dir), "shmkit-") || strings.HasPrefix(filepath.Base(dir), ".posixshm-") {
-		_ = os.Remove(dir)
+	for _, prefix := range []string{"shmkit-", ".posixshm-"} {
+		if user, ok := strings.CutPrefix(filepath.Base(dir), prefix); ok && isUser(user) {
+			_ = os.Remove(dir)
+		}
 	}
+}
+
+// isUser reports whether a word is the number of a user.
+func isUser(word string) bool {
+	_, err := strconv.ParseUint(word, 10, 32)
+	return err == nil
 }
 
 // broken tells of a name that cannot be opened as an object.
@@ -366,13 +377,6 @@ func (e *examination) unusedName(f *Finding, path string) bool {
 		return err
 	})
 	return true
-}
-
-func holds(n int) string {
-	if n == 1 {
-		return "holds"
-	}
-	return "hold"
 }
 
 // people names some members.

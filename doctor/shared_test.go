@@ -39,7 +39,7 @@ func member(t testing.TB, kind, hold, dir string) *testenv.Proc {
 }
 
 func TestObjectsOfLivingMembersStay(t *testing.T) {
-	for _, kind := range []string{"lock", "queue"} {
+	for _, kind := range []string{"lock", "queue", "topic"} {
 		for _, stopped := range []bool{false, true} {
 			name := kind
 			if stopped {
@@ -98,6 +98,9 @@ func TestWhatTheDeadLeft(t *testing.T) {
 		{"queue with an item", "queue", "hold", false, Orphaned, Warning, false, true},
 		{"persistent queue", "queue", "persistent", false, Persistent, Notice, false, true},
 		{"queue of others", "queue", "", true, DeadMembers, Warning, false, true},
+		{"topic of nobody", "topic", "", false, Abandoned, Warning, true, false},
+		{"persistent topic", "topic", "persistent", false, Persistent, Notice, false, true},
+		{"topic of others", "topic", "", true, DeadMembers, Warning, false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := ownFolder(t)
@@ -121,8 +124,8 @@ func TestWhatTheDeadLeft(t *testing.T) {
 			}
 			mendAll(t, []Finding{f})
 			path := filepath.Join(dir, c.kind+"."+c.kind[:1])
-			if exists(t, path) != c.there {
-				t.Errorf("it is there: %t", !c.there)
+			if exists(t, path) != c.there || !c.there && list(t, dir) != "" {
+				t.Errorf("it is there: %t; names: %s", !c.there, list(t, dir))
 			}
 			if c.want == DeadMembers && c.fixable {
 				if found := examineOwn(t, dir); len(found) > 0 {
@@ -135,6 +138,7 @@ func TestWhatTheDeadLeft(t *testing.T) {
 			}
 			_ = pshared.Remove("lock", "l", dir)
 			_ = queue.Remove("q", dir)
+			_ = topic.Remove("t", dir)
 		})
 	}
 }
@@ -146,6 +150,9 @@ func TestNewsOfADeadHolderStay(t *testing.T) {
 	p.Kill()
 	testenv.Eventually(t, "the kernel has let go", func() bool { return len(examineOwn(t, dir)) > 0 })
 	mendAll(t, examineOwn(t, dir))
+	if removed, err := pshared.Reclaim(ctx, "lock", "l", dir); removed || err != nil {
+		t.Errorf("Reclaim: %t, %v", removed, err)
+	}
 	m, err := pshared.OpenMutex("l", &pshared.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)

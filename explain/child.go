@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -72,6 +73,17 @@ func (x *lab) janitor() *child {
 func (x *lab) remember(kind string, what any) {
 	_, err := x.janitor().ask(fmt.Sprintf("%s %v", kind, what))
 	x.check(err)
+}
+
+// make has a System V object made by the janitor, which so knows of it before anybody else:
+// "msg" is a message queue, "sem" a set of one semaphore. It returns the id.
+func (x *lab) make(kind string) int {
+	x.janitor()
+	answer, err := x.crew.janitor.ask("make " + kind)
+	x.check(err)
+	id, err := strconv.Atoi(answer)
+	x.check(err)
+	return id
 }
 
 func (w *crew) start(o *Options, name, role string, opts *childOptions, args ...string) (*child, error) {

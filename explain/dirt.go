@@ -15,7 +15,7 @@ import (
 // What the kernel shows of pages that a device does not have yet.
 
 const (
-	factCache      = "page cache"
+	factCache      = "pages to be written back"
 	factFrameDirty = "frame marked dirty"
 )
 
@@ -33,7 +33,7 @@ type ledger struct {
 // the operation of the step.
 func (l ledger) cache() []expectation {
 	out := l.st.world.Do(model.Op{Proc: l.place.proc, Call: "dirty", FD: l.fd})
-	return []expectation{expect(factCache, is, out.String()).byModel()}
+	return []expectation{expect(factCache, is, out.String() == "dirty").byModel()}
 }
 
 // marks predicts how much of the mapping is marked dirty, and whether the frame is.
@@ -43,13 +43,18 @@ func (l ledger) marks(kB int) []expectation {
 
 func (l ledger) show(s *step, all views) {
 	l.showCache(s)
+	l.showMapping(s)
+	l.showFrame(s, all)
+}
+
+// showMapping shows how much of the mapping is marked dirty in the page table.
+func (l ledger) showMapping(s *step) {
 	pid := l.st.pid(l.place.proc)
 	kB, ok, err := smapsOf(pid, live.Address(l.place.page), "Shared_Dirty", "Private_Dirty")
 	s.lab.check(err)
 	if ok {
 		s.show(factMappingDirty(l.place.proc), kB, fmt.Sprintf("/proc/%d/smaps, Shared_Dirty and Private_Dirty", pid))
 	}
-	l.showFrame(s, all)
 }
 
 // showCache shows what cachestat counts.
@@ -69,11 +74,7 @@ func (l ledger) showCache(s *step) {
 		return
 	}
 	s.lab.check(err)
-	state := "clean"
-	if use.Dirty+use.Writeback > 0 {
-		state = "dirty"
-	}
-	s.show(factCache, state, from)
+	s.show(factCache, use.Dirty+use.Writeback > 0, from)
 }
 
 // flagDirty is KPF_DIRTY of /proc/kpageflags.

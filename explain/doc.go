@@ -29,6 +29,10 @@
 // table and segments are compared after each. With note.expect and note.look other things
 // are predicted and looked at: frame numbers, say. A player may be another user.
 //
+// Several operations that only make things ready are one step with stage.several, and the
+// death of a process is stage.end. Files on a disk are in lab.diskFolder, with cast.Name if
+// they have names, and POSIX objects have names of lab.posixName.
+//
 // What it doesn't cover is a step with a plan, which has the predictions, and a function
 // that does it and shows what came of it. Processes for it have roles, functions of an
 // actor that are named in Experiment.roles, and answer lines with lines:

@@ -28,6 +28,10 @@ func all() []Experiment {
 		private(),
 		tail(),
 		split(),
+		backing(),
+		fast(),
+		races(),
+		death(),
 	}
 }
 

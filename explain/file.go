@@ -76,9 +76,10 @@ func runFile(x *lab) {
 func makeFile(st *stage, fs fileSystem) {
 	show := func(s *step, _ views) { s.show("file system", fs.String(), "fdinfo and mountinfo of /proc/self") }
 	if fs.disk {
+		st.cast.Name("A.d0", filepath.Join(fs.dir, "file"))
 		st.do(note{
-			title: "A makes a file on a disk, and takes its name away", quiet: true, look: show,
-			why: "A file stays as long as somebody has it open or mapped. Without a name nobody has to remove it.",
+			title: "A makes a file on a disk", quiet: true, look: show,
+			why: "Its pages in memory are copies of blocks on a device.",
 		}, "A tmpfile fd=d0")
 		return
 	}

@@ -26,7 +26,7 @@ func agreesIn(t *testing.T, e Experiment, dir string) *Report {
 	}
 	if left, err := os.ReadDir(dir); err == nil {
 		for _, entry := range left {
-			if strings.HasPrefix(entry.Name(), fmt.Sprintf("shmkit-explain-%d-", os.Getpid())) {
+			if strings.HasPrefix(entry.Name(), fmt.Sprintf("shmkit-%d-", os.Getpid())) {
 				t.Errorf("left: %s", entry.Name())
 			}
 		}
@@ -91,6 +91,7 @@ func TestAFileOnAnOverlay(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	agreesIn(t, backing(), merged)
 	r := agreesIn(t, file(), merged)
 	if got := shown(t, r, "A asks for the device", factCache); !strings.Contains(got, "another file") {
 		t.Errorf("page cache: %s", got)

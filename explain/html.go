@@ -13,6 +13,8 @@ var pageText string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"draw":  func(d *drawnStep) template.HTML { return template.HTML(drawScene(d.Scene, d.before)) },
+	"chart": func(c Chart) template.HTML { return template.HTML(drawChart(c)) },
+	"lanes": func(l []Lane) template.HTML { return template.HTML(drawLanes(l)) },
 	"lines": func(text string) []string { return strings.Split(text, "\n") },
 }).Parse(pageText))
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,6 +29,7 @@ type belongings struct {
 }
 
 func janitor(a *actor) error {
+	signal.Ignore(syscall.SIGPIPE) // who asks may be killed before the answer
 	b := belongings{pids: map[int]*os.Process{}}
 	for {
 		line, err := a.hear()
@@ -37,24 +39,49 @@ func janitor(a *actor) error {
 		if err != nil {
 			return err
 		}
-		if err := b.add(line); err != nil {
+		answer, err := b.hear(line)
+		if err != nil {
 			return err
 		}
-		if err := a.say("ok"); err != nil && !errors.Is(err, syscall.EPIPE) {
+		if err := a.say("%s", answer); err != nil && !errors.Is(err, syscall.EPIPE) {
 			return err
 		}
 	}
 }
 
-func (b *belongings) add(line string) error {
+// hear does what it is told, and returns the answer.
+func (b *belongings) hear(line string) (string, error) {
 	kind, what, _ := strings.Cut(line, " ")
+	if kind != "make" {
+		return "ok", b.add(kind, what)
+	}
+	switch what {
+	case "msg":
+		q, err := sysv.CreateQueue(sysv.Private, 0o600)
+		if err != nil {
+			return "", err
+		}
+		b.msg = append(b.msg, q.ID())
+		return strconv.Itoa(q.ID()), nil
+	case "sem":
+		set, err := sysv.CreateSemaphores(sysv.Private, 1, 0o600)
+		if err != nil {
+			return "", err
+		}
+		b.sem = append(b.sem, set.ID())
+		return strconv.Itoa(set.ID()), nil
+	}
+	return "", fmt.Errorf("janitor: what is %q?", line)
+}
+
+func (b *belongings) add(kind, what string) error {
 	if kind == "path" {
 		b.paths = append(b.paths, what)
 		return nil
 	}
 	n, err := strconv.Atoi(what)
 	if err != nil {
-		return fmt.Errorf("janitor: %q: %w", line, err)
+		return fmt.Errorf("janitor: %s %q: %w", kind, what, err)
 	}
 	switch kind {
 	case "pid":
@@ -67,7 +94,7 @@ func (b *belongings) add(line string) error {
 	case "msg":
 		b.msg = append(b.msg, n)
 	default:
-		err = fmt.Errorf("janitor: what is %q?", line)
+		err = fmt.Errorf("janitor: what is %q?", kind)
 	}
 	return err
 }

@@ -1,9 +1,9 @@
 package explain
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -84,7 +84,7 @@ func TestJanitorEndsProcesses(t *testing.T) {
 		t.Fatal(line, err)
 	}
 	b := belongings{pids: map[int]*os.Process{}}
-	if err := b.add(fmt.Sprintf("pid %d", p.Pid())); err != nil {
+	if err := b.add("pid", strconv.Itoa(p.Pid())); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.remove(); err != nil {

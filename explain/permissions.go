@@ -68,8 +68,8 @@ func runStranger(st *stage) {
 		title: "A makes a segment for itself alone",
 		why:   "Mode 600: its owner may read and write, nobody else anything. The bits are those of files.",
 	}, "A shmget id=s0 key=1 size=1p mode=600 flags=creat,excl")
-	st.do(note{title: "A attaches it", quiet: true}, "A shmat id=s0 addr=0")
-	st.do(note{title: "A stores 7", faults: true, quiet: true}, "A store addr=0 val=7")
+	st.do(note{title: "A attaches it"}, "A shmat id=s0 addr=0")
+	st.do(note{title: "A stores 7", faults: true}, "A store addr=0 val=7")
 	st.do(note{
 		title: "B, another user, asks for the key and for reading and writing",
 		why:   "shmget(2): EACCES, “The user does not have permission to access the shared memory segment”. The bits in the flags are what one asks for.",
@@ -146,7 +146,7 @@ func runOwnBits(st *stage, why string) {
 	st.do(note{title: "A, the owner, attaches it"}, "A shmat id=s0 addr=0")
 	st.do(note{title: "A gives itself the right to read", why: "Owner and creator may change the mode, whatever it was."}, "A chmod id=s0 mode=600")
 	st.do(note{title: "A attaches it", why: "Reading and writing: that is what shmat asks for."}, "A shmat id=s0 addr=0")
-	st.do(note{title: "A stores 7", faults: true, quiet: true}, "A store addr=0 val=7")
+	st.do(note{title: "A stores 7", faults: true}, "A store addr=0 val=7")
 	st.do(note{title: "A makes it read-only", why: "Mode 400. Who has it attached keeps what he has."}, "A chmod id=s0 mode=400")
 	st.do(note{title: "B asks for the key, and for reading and writing"}, "B shmget id=s1 key=1 size=1p mode=600")
 	st.do(note{title: "B asks for reading", quiet: true, why: "The bits in the flags are what one asks for."}, "B shmget id=s2 key=1 size=1p mode=400")

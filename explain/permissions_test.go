@@ -2,15 +2,18 @@ package explain
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/shmkit/shmkit/internal/live"
 	"github.com/shmkit/shmkit/internal/model"
 	"github.com/shmkit/shmkit/internal/testenv"
+	"github.com/shmkit/shmkit/sysv"
 )
 
 // As root there is another user, who is refused.
@@ -60,32 +63,92 @@ func TestABrokenBarrierIsADisagreement(t *testing.T) {
 	}
 }
 
-// The name of a POSIX object is gone, wherever the experiment ends.
+// Names are gone when an experiment is over, and when who runs it is killed while there are
+// some.
 func TestNoNameIsLeft(t *testing.T) {
-	names := func(pid int) []string {
-		all, err := filepath.Glob("/dev/shm/shmkit-explain-" + strconv.Itoa(pid) + "-*")
+	for _, e := range []Experiment{permissions(), file(), backing()} {
+		t.Run(e.Name, func(t *testing.T) {
+			dir := t.TempDir()
+			names := func(pid int) (all []string) {
+				for _, place := range []string{"/dev/shm", dir, "/var/tmp", "."} {
+					found, err := filepath.Glob(filepath.Join(place, "shmkit-"+strconv.Itoa(pid)+"-*"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					all = append(all, found...)
+				}
+				return all
+			}
+			p := testenv.StartWith(t, &testenv.StartOptions{Env: []string{"TMPDIR=" + dir}}, "hang", e.Name)
+			for len(names(p.Pid())) == 0 {
+				if _, err := p.ReadLine(); err != nil {
+					t.Fatal(err, p.Stderr())
+				}
+				if len(names(p.Pid())) == 0 {
+					p.Send("go on")
+				}
+			}
+			p.Kill()
+			testenv.Eventually(t, "the names are gone", func() bool { return len(names(p.Pid())) == 0 })
+			if _, err := Run(t.Context(), e, nil); err != nil {
+				t.Error(err)
+			}
+			if left := names(os.Getpid()); len(left) > 0 {
+				t.Errorf("left: %q", left)
+			}
+		})
+	}
+}
+
+// The kernel uses its indexes in turn, up to 63 at least, and lists segments by them: after
+// the last one the second of two segments stands before the first. Who else made segments
+// decides when. That is no disagreement.
+func TestTheOrderOfSegmentsIsNotCompared(t *testing.T) {
+	e := permissions()
+	e.run = func(x *lab) {
+		st := x.stage(player{name: "A"})
+		for range 40 {
+			st.do(note{title: "one", quiet: true}, "A shmget id=s0 size=1p mode=600")
+			st.do(note{title: "another", quiet: true}, "A shmget id=s1 size=1p mode=600")
+			st.do(note{title: "the first goes", quiet: true}, "A rmid id=s0")
+			st.do(note{title: "the other too", quiet: true}, "A rmid id=s1")
+		}
+		x.conclude("…")
+	}
+	for range 2 { // from an even index, and from an odd one
+		seg, err := sysv.Create(sysv.Private, 4096, 0o600)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return all
-	}
-	there := false
-	p := testenv.Start(t, "hang", "permissions")
-	for !there {
-		if _, err := p.ReadLine(); err != nil {
-			t.Fatal(err, p.Stderr())
+		if err := seg.Remove(); err != nil {
+			t.Fatal(err)
 		}
-		there = len(names(p.Pid())) > 0
-		if !there {
-			p.Send("go on")
+		r, err := Run(t.Context(), e, nil)
+		if err != nil {
+			t.Fatal(err)
 		}
+		if got := disagreements(r); len(got) > 0 {
+			t.Errorf("%q", got)
+		}
+		nothingLeft(t)
 	}
-	p.Kill()
-	testenv.Eventually(t, "the name is gone", func() bool { return len(names(p.Pid())) == 0 })
-	if _, err := Run(t.Context(), permissions(), nil); err != nil {
-		t.Error(err)
-	}
-	if left := names(os.Getpid()); len(left) > 0 {
-		t.Errorf("left: %q", left)
+}
+
+// Root of a user namespace of its own is a user like others to segments of the namespace
+// outside, whatever its capabilities say; to those of one of its own it is root.
+func TestRootOfAUserNamespace(t *testing.T) {
+	for name, flags := range map[string]uintptr{"foreign segments": syscall.CLONE_NEWUSER, "own segments": syscall.CLONE_NEWUSER | syscall.CLONE_NEWIPC} {
+		t.Run(name, func(t *testing.T) {
+			try := exec.Command("/bin/true")
+			try.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
+			if err := try.Run(); err != nil {
+				t.Skipf("no user namespaces here: %v", err)
+			}
+			p := testenv.StartWith(t, &testenv.StartOptions{Cloneflags: flags}, "run", "permissions")
+			p.Expect("agrees")
+			if err := p.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -15,8 +15,8 @@ import (
 
 // Where experiments put what has a name, so that it is gone afterwards.
 
-// secretName is a name that nobody else has.
-func secretName() string { return fmt.Sprintf("shmkit-explain-%d-%s", os.Getpid(), rand.Text()[:8]) }
+// secretName is a name that nobody else has, and short enough for drawings.
+func secretName() string { return fmt.Sprintf("shmkit-%d-%s", os.Getpid(), rand.Text()[:6]) }
 
 // posixName chooses the name of a POSIX object, and the path of the file that it is. It is
 // known to the janitor before it exists.

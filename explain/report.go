@@ -34,6 +34,9 @@ type Step struct {
 	Agree   bool   `json:"agree"`
 	// Scene is what the page tables were afterwards; nil if the step shows none.
 	Scene *Scene `json:"scene,omitempty"`
+	// Charts are numbers to be looked at side by side, and Lanes who did what when.
+	Charts []Chart `json:"charts,omitempty"`
+	Lanes  []Lane  `json:"lanes,omitempty"`
 
 	draw bool // also if the scene is as it was before
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/shmkit/shmkit/internal/live"
@@ -191,7 +192,47 @@ func (st *stage) do(n note, line string) live.Answer {
 	return answer
 }
 
-const factFaults = "page faults"
+// several does operations of several processes as one step. Only what is there afterwards is
+// looked at.
+func (st *stage) several(n note, lines ...string) {
+	x := st.lab
+	p := plan{title: n.title, why: n.why}
+	var ops []model.Op
+	var calls, who, results []string
+	for _, line := range lines {
+		op, err := model.ParseOp(line)
+		x.check(err)
+		ops = append(ops, op)
+		calls = append(calls, op.Proc+": "+st.cast.Text(op))
+		if !slices.Contains(who, op.Proc) {
+			who = append(who, op.Proc)
+		}
+		out := st.world.Do(op)
+		if x.opts.foretell != nil {
+			x.opts.foretell(op, &out)
+		}
+		results = append(results, result(op, out.String()))
+	}
+	p.who, p.pid, p.call = strings.Join(who, " and "), st.pid(who[0]), strings.Join(calls, "; ")
+	p.expect = append(p.expect, expect(factResults, is, strings.Join(results, ", ")).byModel())
+	want := st.foretold()
+	p.expect = append(append(p.expect, st.expectations(want, n.quiet)...), n.expect...)
+	x.step(p, func(s *step) {
+		var answers []string
+		for _, op := range ops {
+			answer, err := st.cast.Do(op)
+			x.check(err)
+			answers = append(answers, result(op, answer.Outcome))
+		}
+		s.show(factResults, strings.Join(answers, ", "), "what the calls returned")
+		st.compare(s, want, n)
+	})
+}
+
+const (
+	factFaults  = "page faults"
+	factResults = "results"
+)
 
 // resultOf is what the result of an operation is called.
 func resultOf(op model.Op) string {

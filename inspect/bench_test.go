@@ -26,14 +26,19 @@ const (
 	benchLock    = 500
 )
 
-// crowdRole starts programs that sleep, args[0] of them.
+// crowdRole starts programs that wait for a word that never comes, args[0] of them.
 func crowdRole(args []string) error {
 	n, err := strconv.Atoi(args[0])
 	if err != nil {
 		return err
 	}
+	quiet, _, err := os.Pipe()
+	if err != nil {
+		return err
+	}
 	for range n {
-		cmd := exec.Command("sleep", "1000")
+		cmd := exec.Command("cat")
+		cmd.Stdin = quiet
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := cmd.Start(); err != nil {
 			return err
@@ -84,7 +89,7 @@ func manyRole(args []string) error {
 func BenchmarkObjects(b *testing.B) {
 	b.Run("processes", func(b *testing.B) {
 		testenv.RequireRoot(b)
-		testenv.RequireTool(b, "sleep")
+		testenv.RequireTool(b, "cat")
 		shm := filepath.Join("/dev/shm", testenv.Name(b))
 		own := filepath.Join(shm, "shmkit-0")
 		ok(b, os.MkdirAll(own, 0o700))

@@ -56,7 +56,7 @@ func TestObjectsAndProcessesMayComeAndGoAtAnyMoment(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	rounds := 40
+	rounds := 20
 	switch {
 	case shmtest.Soaking():
 		rounds = 2000

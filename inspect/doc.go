@@ -6,7 +6,8 @@
 //
 // [Objects] looks once. A program that looks for more than one thing, or again and again, takes
 // a [Snapshot]: one walk over /proc, from which [Snapshot.Objects] and [Snapshot.Object] answer.
-// [MappingsOf] is about one process.
+// [MappingsOf] is about one process. [PagesOf] is about the pages of an object, one by one, as it has
+// them itself and as each process has them that maps it.
 //
 // # Looking changes nothing
 //
@@ -40,6 +41,7 @@
 //	                     who uses them among his own processes; his own memfds and nameless memory; objects of shmkit
 //	                     that he may read
 //	CAP_SYS_PTRACE       the same of all processes
+//	CAP_SYS_ADMIN        the frame numbers of pages; with the right to read /proc/kpageflags their state
 //	CAP_SYS_ADMIN or     how much of nameless memory, of which nobody has a descriptor, is allocated and resident
 //	CAP_CHECKPOINT_RESTORE
 //	root                 all of it, and objects of shmkit in the directories of all users

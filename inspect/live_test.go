@@ -263,7 +263,7 @@ func TestObjectsOfShmkitAreToldWithTheirMembers(t *testing.T) {
 	for _, o := range listed(t, s, func(o *inspect.Object) bool { return filepath.Dir(o.Path) == dir }) {
 		all[o.Address] = o
 		wantPIDs(t, &o, p)
-		if o.Err != nil || o.Use != inspect.Used || o.Shared == nil || o.Shared.Alive == 0 || o.Created.IsZero() || o.Shared.Members[0].PID != p.Pid() {
+		if o.Err != nil || o.Use != inspect.Used || o.UseWhy != "the lifeline of 1 member is held" || o.Shared == nil || o.Shared.Alive == 0 || o.Created.IsZero() || o.Shared.Members[0].PID != p.Pid() {
 			t.Errorf("%+v, %+v", o, o.Shared)
 		}
 		if o.Resident.Unknown != "" || o.Resident.Bytes == 0 || o.Resident.Bytes+o.Swapped.Bytes != o.Allocated.Bytes {

@@ -185,6 +185,16 @@ func TestAPageTableThatEndsIsUnknownFromThere(t *testing.T) {
 	if p.Processes[0].Err == nil {
 		t.Error("nobody says so")
 	}
+	var runs []string
+	var last error
+	for r, err := range p.Processes[0].Runs(t.Context(), 0, 4) {
+		if last = err; err == nil {
+			runs = append(runs, fmt.Sprint(r.First, " ", r.Count, " ", r.State))
+		}
+	}
+	if diff := cmp.Diff([]string{"0 1 present", "1 3 unknown"}, runs); diff != "" || last == nil {
+		t.Error(diff, last)
+	}
 }
 
 func TestALookEndsWithItsContext(t *testing.T) {

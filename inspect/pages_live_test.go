@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/shmkit/shmkit/inspect"
+	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/internal/testenv"
 	"github.com/shmkit/shmkit/sysv"
 )
@@ -64,26 +65,31 @@ func TestPagesAreThoseThatWereTouched(t *testing.T) {
 	if got := picture(each(t, p, p.Object), hole, "-", present, "M"); got != "M--MM-----------" {
 		t.Errorf("the object: %s", got)
 	}
-	for i, want := range []string{"M..MM...........", "...M............"} {
-		if got := picture(each(t, p, p.Processes[i]), present, "M"); got != want {
-			t.Errorf("process %d: %s", i, got)
+	for i, picture16 := range []string{"M..MM...........", "...M............"} {
+		settles(t, func() error { return want(picture(each(t, p, p.Processes[i]), present, "M"), picture16) })
+	}
+	settles(t, func() error {
+		pages := each(t, p, p.Processes[0])
+		if pages[0].State&inspect.PageExclusive == 0 || pages[3].State&inspect.PageExclusive != 0 {
+			return fmt.Errorf("page 0 is %v, page 3 is %v", pages[0], pages[3])
 		}
-	}
-	if pages := each(t, p, p.Processes[0]); pages[0].State&inspect.PageExclusive == 0 || pages[3].State&inspect.PageExclusive != 0 {
-		t.Errorf("page 0 is %v, page 3 is %v", pages[0], pages[3])
-	}
+		return nil
+	})
 	// What it shows is what the kernel has, read another way.
 	for i, m := range []*mapper{a, b} {
-		pages := each(t, p, p.Processes[i])
-		for n, e := range pagemapOf(t, m, 16) {
-			frame := uint64(0)
-			if e>>63 == 1 {
-				frame = e & (1<<55 - 1)
+		settles(t, func() error {
+			pages := each(t, p, p.Processes[i])
+			for n, e := range pagemapOf(t, m, 16) {
+				frame := uint64(0)
+				if e>>63 == 1 {
+					frame = e & (1<<55 - 1)
+				}
+				if (e>>63 == 1) != (pages[n].State&present != 0) || frame != pages[n].Frame {
+					return fmt.Errorf("process %d, page %d: %+v; pagemap has %x", i, n, pages[n], e)
+				}
 			}
-			if (e>>63 == 1) != (pages[n].State&present != 0) || frame != pages[n].Frame {
-				t.Errorf("process %d, page %d: %+v; pagemap has %x", i, n, pages[n], e)
-			}
-		}
+			return nil
+		})
 	}
 }
 
@@ -94,20 +100,23 @@ func TestTwoProcessesHaveOneFrame(t *testing.T) {
 	a.touch("write", 0)
 	b.touch("write", 0)
 	p := look(t, objectOf(t, path, a, b), nil)
-	first, second := each(t, p, p.Processes[0])[0], each(t, p, p.Processes[1])[0]
-	if first.Frame == 0 || first.Frame != second.Frame || first.Mapped != 2 || first.State&inspect.PageDirty == 0 {
-		t.Errorf("%+v and %+v", first, second)
-	}
-	rows := 0
-	for row, err := range p.Rows(t.Context()) {
-		if err != nil || row.First != int64(rows) || row.Count != 1 || len(row.Runs) != 3 || row.Runs[1].Frame != row.Runs[2].Frame {
-			t.Errorf("%+v, %v", row, err)
+	settles(t, func() error {
+		first, second := each(t, p, p.Processes[0])[0], each(t, p, p.Processes[1])[0]
+		if first.Frame == 0 || first.Frame != second.Frame || first.Mapped != 2 || first.State&inspect.PageDirty == 0 {
+			return fmt.Errorf("%+v and %+v", first, second)
 		}
-		rows++
-	}
-	if rows != 2 {
-		t.Errorf("%d rows", rows)
-	}
+		return nil
+	})
+	settles(t, func() error {
+		rows := 0
+		for row, err := range p.Rows(t.Context()) {
+			if err != nil || row.First != int64(rows) || row.Count != 1 || len(row.Runs) != 3 || row.Runs[1].Frame != row.Runs[2].Frame {
+				return fmt.Errorf("%+v, %v", row, err)
+			}
+			rows++
+		}
+		return want(fmt.Sprint(rows, " rows"), "2 rows")
+	})
 }
 
 func TestCopyOnWriteIsAnotherFrame(t *testing.T) {
@@ -120,15 +129,21 @@ func TestCopyOnWriteIsAnotherFrame(t *testing.T) {
 	a.touch("read", 0, 1)
 	b.touch("read", 0, 1)
 	p := look(t, objectOf(t, path, a, b), nil)
-	before, other := each(t, p, p.Processes[0]), each(t, p, p.Processes[1])
-	if before[1].Frame == 0 || before[1].Frame != other[1].Frame || before[1].State&inspect.PageCopy != 0 {
-		t.Errorf("before: %+v and %+v", before[1], other[1])
-	}
+	settles(t, func() error {
+		before, other := each(t, p, p.Processes[0]), each(t, p, p.Processes[1])
+		if before[1].Frame == 0 || before[1].Frame != other[1].Frame || before[1].State&inspect.PageCopy != 0 {
+			return fmt.Errorf("before: %+v and %+v", before[1], other[1])
+		}
+		return nil
+	})
 	a.touch("write", 1)
-	after, other := each(t, p, p.Processes[0]), each(t, p, p.Processes[1])
-	if after[1].Frame == other[1].Frame || after[1].State&inspect.PageCopy == 0 || after[0].Frame != other[0].Frame {
-		t.Errorf("after: %+v and %+v", after, other)
-	}
+	settles(t, func() error {
+		after, other := each(t, p, p.Processes[0]), each(t, p, p.Processes[1])
+		if after[1].Frame == other[1].Frame || after[1].State&inspect.PageCopy == 0 || after[0].Frame != other[0].Frame {
+			return fmt.Errorf("after: %+v and %+v", after, other)
+		}
+		return nil
+	})
 }
 
 func TestWithoutPrivilegeTheRestIsShown(t *testing.T) {
@@ -136,13 +151,16 @@ func TestWithoutPrivilegeTheRestIsShown(t *testing.T) {
 	a := startMapper(t, "shared", path)
 	a.touch("write", 0)
 	p := look(t, objectOf(t, path, a), nil)
-	pages := each(t, p, p.Processes[0])
 	if os.Geteuid() == 0 {
 		t.Skip("root is told everything; the test of the command has another user")
 	}
-	if pages[0].Frame != 0 || pages[0].State&present == 0 || !strings.Contains(strings.Join(p.Processes[0].Blind, "\n"), "CAP_SYS_ADMIN") {
-		t.Errorf("%+v; blind: %q", pages[0], p.Processes[0].Blind)
-	}
+	settles(t, func() error {
+		page := each(t, p, p.Processes[0])[0]
+		if page.Frame != 0 || page.State&present == 0 || !strings.Contains(strings.Join(p.Processes[0].Blind, "\n"), "CAP_SYS_ADMIN") {
+			return fmt.Errorf("%+v; blind: %q", page, p.Processes[0].Blind)
+		}
+		return nil
+	})
 }
 
 func TestASegmentIsLookedThroughWhoMapsIt(t *testing.T) {
@@ -279,16 +297,16 @@ func TestPartsOfAnObjectThatAProcessMaps(t *testing.T) {
 	a := startMapper(t, "shared", path, fmt.Sprint(2*page), fmt.Sprint(3*page))
 	a.touch("write", 1) // of the mapping
 	p := look(t, objectOf(t, path, a), nil)
-	if got := picture(each(t, p, p.Processes[0]), inspect.PageOutside, "x", present, "M"); got != "xx.M.xxx" {
-		t.Error(got)
-	}
+	mapped := func() string { return picture(each(t, p, p.Processes[0]), inspect.PageOutside, "x", present, "M") }
+	settles(t, func() error { return want(mapped(), "xx.M.xxx") })
 	if addr, ok := p.Processes[0].Address(3); !ok || addr != a.addr+uint64(page) {
 		t.Errorf("%x, %v", addr, ok)
 	}
 	p = look(t, objectOf(t, path, a), &inspect.PagesOptions{Offset: int64(3*page + 1), Length: int64(page)})
-	if got := picture(each(t, p, p.Processes[0]), inspect.PageOutside, "x", present, "M"); got != "M." || p.First != 3 {
-		t.Error(got)
+	if p.First != 3 {
+		t.Errorf("the first page is %d", p.First)
 	}
+	settles(t, func() error { return want(mapped(), "M.") })
 }
 
 func TestLookingTouchesNothing(t *testing.T) {
@@ -302,7 +320,11 @@ func TestLookingTouchesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		st := info.Sys().(*syscall.Stat_t)
-		return fmt.Sprint(st.Blocks, st.Atim, st.Mtim, st.Ctim, pagemapOf(t, a, 64))
+		there := ""
+		for _, e := range pagemapOf(t, a, 64) {
+			there += map[bool]string{true: "M", false: "."}[e != 0] // whatever frame, also while it is moved
+		}
+		return fmt.Sprint(st.Blocks, st.Atim, st.Mtim, st.Ctim, there)
 	}
 	before := state()
 	p := look(t, object, nil)
@@ -310,5 +332,50 @@ func TestLookingTouchesNothing(t *testing.T) {
 	}
 	if after := state(); after != before {
 		t.Errorf("before\n%s\nafter\n%s", before, after)
+	}
+}
+
+// What is looked at is the object that was found, and not what has its name by now.
+func TestAnotherFileOfTheNameIsNotLookedAt(t *testing.T) {
+	path := aFile(t, 2)
+	object := objectOf(t, path)
+	if err := os.Rename(path, path+".old"); err != nil { // so that its number is not given out again
+		t.Fatal(err)
+	}
+	defer os.Remove(path + ".old")
+	if err := os.WriteFile(path, make([]byte, 2*os.Getpagesize()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := look(t, object, nil)
+	if got := picture(each(t, p, p.Object), inspect.PageUnknown, "?", present, "M"); got != "??" || len(p.Object.Blind) != 1 {
+		t.Errorf("%s, %q", got, p.Object.Blind)
+	}
+}
+
+func TestALeaseIsNotBroken(t *testing.T) {
+	path := aFile(t, 1)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := sys.Lease(int(f.Fd())); err != nil {
+		t.Skipf("there are no leases here: %v", err)
+	}
+	defer sys.EndLease(int(f.Fd()))
+	s, err := inspect.Take(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := s.Object("file:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := look(t, &object, &inspect.PagesOptions{PIDs: []int{}})
+	if wanted, err := sys.LeaseWanted(int(f.Fd())); wanted || err != nil {
+		t.Errorf("somebody wants the lease to end: %v, %v", wanted, err)
+	}
+	if len(p.Object.Blind) != 1 || !strings.Contains(p.Object.Blind[0], "lease") {
+		t.Errorf("%q", p.Object.Blind)
 	}
 }

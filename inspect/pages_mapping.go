@@ -11,25 +11,22 @@ import (
 	"github.com/shmkit/shmkit/internal/sys"
 )
 
-// PagesOfMapping looks at the pages of one mapping of a process, which begins at an address, as that process
+// PagesOfMapping looks at the pages of one mapping of a process, the one that has an address, as that process
 // has them: also of private memory, which is no object. Pages are counted from the beginning of the mapping.
 // The PIDs of the options are asked for what they have at the same addresses: a child that was forked shares
 // private memory until one of the two stores.
-func PagesOfMapping(pid int, start uint64, o *PagesOptions) (*Pages, error) {
+func PagesOfMapping(pid int, addr uint64, o *PagesOptions) (*Pages, error) {
 	if o == nil {
 		o = &PagesOptions{}
 	}
 	root := cmp.Or(o.Proc, "/proc")
-	e, err := mappingAt(root, pid, start)
+	e, err := mappingAt(root, pid, addr)
 	if err != nil {
 		return nil, err
 	}
-	if e.Start != uintptr(start) {
-		return nil, fmt.Errorf("no mapping of process %d begins at %x; one from %x to %x has that address", pid, start, e.Start, e.End)
-	}
 	size := uint64(e.End - e.Start)
 	p := &Pages{PageSize: int(pageBytes)}
-	if err := p.part(o, fmt.Sprintf("map:%d/%x", pid, start), int64(size)); err != nil {
+	if err := p.part(o, fmt.Sprintf("map:%d/%x", pid, e.Start), int64(size)); err != nil {
 		return nil, err
 	}
 	pids := []int{pid}

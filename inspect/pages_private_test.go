@@ -92,9 +92,6 @@ func TestPrivateMemoryIsSharedByAForkUntilAStore(t *testing.T) {
 func TestMappingsThatAreNotThereAreRefused(t *testing.T) {
 	path := aFile(t, 4)
 	a := startMapper(t, "private", path)
-	if _, err := inspect.PagesOfMapping(a.Pid(), a.addr+uint64(os.Getpagesize()), nil); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("one from %x to", a.addr)) {
-		t.Error(err)
-	}
 	if _, err := inspect.PagesOfMapping(a.Pid(), 1<<12, nil); err == nil || !strings.Contains(err.Error(), "maps nothing at 1000") {
 		t.Error(err)
 	}
@@ -102,12 +99,12 @@ func TestMappingsThatAreNotThereAreRefused(t *testing.T) {
 		t.Error(err)
 	}
 	a.touch("write", 2)
-	p, err := inspect.PagesOfMapping(a.Pid(), a.addr, nil)
+	p, err := inspect.PagesOfMapping(a.Pid(), a.addr+uint64(os.Getpagesize()), nil) // anywhere in it
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if got := picture(each(t, p, p.Processes[0]), inspect.PageCopy|inspect.PagePresent, "C", inspect.PagePresent, "M"); got != "..C." {
-		t.Error(got)
-	}
+	settles(t, func() error {
+		return want(picture(each(t, p, p.Processes[0]), inspect.PageCopy|inspect.PagePresent, "C", inspect.PagePresent, "M"), "..C.")
+	})
 }

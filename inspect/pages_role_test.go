@@ -210,3 +210,27 @@ func picture(pages []inspect.Page, letters ...any) string {
 	}
 	return b.String()
 }
+
+// settles waits until a look at pages finds what it should. The kernel may move a page to another frame
+// at any moment, and takes it out of all page tables meanwhile.
+func settles(t testing.TB, check func() error) {
+	t.Helper()
+	var err error
+	defer func() {
+		if err != nil {
+			t.Log(err)
+		}
+	}()
+	testenv.Eventually(t, "the pages are as they should be", func() bool {
+		err = check()
+		return err == nil
+	})
+}
+
+// want is an error unless two pictures are the same.
+func want(got, want string) error {
+	if got != want {
+		return fmt.Errorf("%s, not %s", got, want)
+	}
+	return nil
+}

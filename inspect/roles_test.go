@@ -35,7 +35,7 @@ var roles = map[string]testenv.Role{
 	"file":      fileRole,
 	"holds":     holdsRole,
 	"memfd":     memfdRole,
-	"nothing":   func([]string) error { return stay() },
+	"nothing":   func([]string) error { return errors.Join(testenv.Say("here"), stay()) },
 	"anon":      anonRole,
 	"elsewhere": elsewhereRole,
 	"headless":  headlessRole,
@@ -270,6 +270,7 @@ type looked struct {
 	Resident      inspect.Amount
 	PIDs          []int
 	Hidden        int
+	HiddenPIDs    []int // of the snapshot
 	Err           string
 }
 
@@ -284,6 +285,11 @@ func lookRole(args []string) error {
 		l := looked{Address: o.Address, Kind: o.Kind, Use: o.Use, UseWhy: o.UseWhy, Resident: o.Resident, Hidden: o.Hidden}
 		for _, u := range o.Users {
 			l.PIDs = append(l.PIDs, u.PID)
+		}
+		for _, p := range s.Processes() {
+			if p.Hidden {
+				l.HiddenPIDs = append(l.HiddenPIDs, p.PID)
+			}
 		}
 		if err == nil {
 			err = o.Err

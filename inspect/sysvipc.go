@@ -87,6 +87,9 @@ func (s *Snapshot) segmentCandidates() (all []candidate) {
 		all = append(all, candidate{kind: KindSegment, n: seg.ID, tell: func() (Object, error) { return s.segment(seg), nil }})
 	}
 	for _, m := range s.sorted(func(m *memory) bool {
+		if m.id.Namespace == 0 && s.ipc != 0 { // its process was about to end: what it has may be of this namespace
+			return false
+		}
 		return m.id.Class == SegmentClass && (m.id.Namespace != s.ipc || !known[int(m.id.Inode)])
 	}) {
 		all = append(all, candidate{kind: KindSegment, key: "other", n: int(m.id.Inode), tell: func() (Object, error) { return s.foreignSegment(m) }})

@@ -107,7 +107,22 @@ func TestObjectsThatMayNotBeReadSayWhy(t *testing.T) {
 
 func TestHiddenProcessesAreCounted(t *testing.T) {
 	testenv.Nobody(t)
-	all := lookAsNobody(t, t.TempDir(), "file:/proc/nosuch")
+	path, _ := shmFile(t)
+	plain, _ := says(t, "nothing")
+	headless, _ := says(t, "headless", path)
+	testenv.Eventually(t, "the main thread has ended", func() bool {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", headless.Pid()))
+		return err != nil || len(text) == 0
+	})
+	all := lookAsNobody(t, t.TempDir(), "sysv:id=2147483647")
+	for _, p := range []*testenv.Proc{plain, headless} {
+		if !slices.Contains(all[0].HiddenPIDs, p.Pid()) {
+			t.Errorf("process %d is not among the hidden %v", p.Pid(), all[0].HiddenPIDs)
+		}
+	}
+	if name, err := os.ReadFile("/proc/2/comm"); err == nil && string(name) == "kthreadd\n" && slices.Contains(all[0].HiddenPIDs, 2) {
+		t.Error("a thread of the kernel counts as hidden")
+	}
 	if !strings.Contains(all[0].Err, "not exist") && !strings.Contains(all[0].Err, "no such file") {
 		t.Errorf("%+v", all[0])
 	}

@@ -137,11 +137,16 @@ func (w *walker) headless(p proc.Process, r *process) (uses bool) {
 		}
 		u, lines, err := w.maps(p, t, r)
 		if err == nil && lines > 0 {
-			v, _ := w.descriptors(t)
+			v, err := w.descriptors(t)
+			r.Hidden = proc.Refused(err)
 			t.Close()
 			return u || v
 		}
 		t.Close()
+		if proc.Refused(err) { // those of the kernel have one thread each, and show that they have no memory
+			r.Hidden = true
+			return false
+		}
 	}
 	return false
 }

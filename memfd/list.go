@@ -1,7 +1,6 @@
 package memfd
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/shmkit/shmkit/internal/proc"
 	"github.com/shmkit/shmkit/internal/sys"
 )
 
@@ -86,25 +86,42 @@ func List() (all []Info, hidden int, err error) { return ListIn("/proc") }
 // ListIn is List for a /proc that is elsewhere: in a container's root, or made for a
 // test.
 func ListIn(root string) (all []Info, hidden int, err error) {
-	entries, err := os.ReadDir(root)
+	pids, err := proc.PIDs(root)
 	if err != nil {
 		return nil, 0, &Error{Op: "list", Object: "memfds in " + root, Err: errnoOf(err)}
 	}
-	pids := numbers(entries)
+	b := proc.NewBuffer()
 	for _, pid := range pids {
-		entries, err := os.ReadDir(filepath.Join(processPath(root, pid), "fd"))
-		if errors.Is(err, fs.ErrPermission) {
+		fds, err := named(root, pid, b)
+		if proc.Refused(err) {
 			hidden++
 			continue
 		}
 		// Any other error is a process that ended, perhaps half-way.
-		for _, fd := range numbers(entries) {
+		for _, fd := range fds {
 			if i, ok := listed(root, pid, fd); ok {
 				all = append(all, i)
 			}
 		}
 	}
 	return all, hidden, nil
+}
+
+// named returns the descriptors of a process that are called like memfds, in order.
+func named(root string, pid int, b *proc.Buffer) (fds []int, err error) {
+	p, err := proc.Open(root, pid, b)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	err = p.Descriptors(func(fd int, target []byte) bool {
+		if _, ok := linkName(string(target)); ok {
+			fds = append(fds, fd)
+		}
+		return true
+	})
+	slices.Sort(fds)
+	return fds, err
 }
 
 // listed looks at one descriptor of a process.
@@ -144,18 +161,6 @@ func (i *Info) lookHeld(held int) error {
 	}
 	defer syscall.Close(fd)
 	return i.look(fd)
-}
-
-// numbers returns the entries whose names are numbers, in order.
-func numbers(entries []os.DirEntry) []int {
-	var all []int
-	for _, e := range entries {
-		if n, err := strconv.Atoi(e.Name()); err == nil && n >= 0 && strconv.Itoa(n) == e.Name() {
-			all = append(all, n)
-		}
-	}
-	slices.Sort(all)
-	return all
 }
 
 func processPath(root string, pid int) string { return filepath.Join(root, strconv.Itoa(pid)) }

@@ -25,10 +25,10 @@ that means, how it knows, and the command that mends it.
 --fix mends what is provably unused, and nothing else. A System V segment: it is
 attached nowhere, and who made it and used it last is gone. A POSIX object: the
 kernel grants a write lease on it, which it does only while nobody has it open or
-mapped. An object of shmkit: no living member holds its lifeline. Segments and
-POSIX objects must have been left alone for an hour (--age) besides. All of it is
-proved again just before it is removed. It says what it will do, and asks; without a
-terminal it needs --yes.
+mapped. An object of shmkit: no living member holds its lifeline; if one does,
+only the records of the dead are taken out. Segments and POSIX objects must have
+been left alone for an hour (--age) besides. All of it is proved again just before
+it is done. It says what it will do, and asks; without a terminal it needs --yes.
 
 Semaphore sets, message queues and files in directories of /dev/shm are never
 removed: nobody can know that they are not wanted. Notices are things that may be
@@ -45,7 +45,7 @@ something could not be looked at; 2 wrong usage.`,
 	}
 	cmd.Flags().BoolVar(&d.fix, "fix", false, "mend what is provably unused")
 	cmd.Flags().BoolVarP(&d.yes, "yes", "y", false, "with --fix: don't ask")
-	cmd.Flags().DurationVar(&d.age, "age", doctor.DefaultAge, "how long nothing must have happened to what is called\nunused")
+	cmd.Flags().DurationVar(&d.age, "age", doctor.DefaultAge, "how long what is called unused was left alone")
 	jsonFlag(cmd, &d.asJSON, "print one JSON object: a summary, and the findings")
 	return cmd
 }

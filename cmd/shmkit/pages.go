@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,10 +36,10 @@ System V segment, which can be opened only by attaching it, is looked at through
 process that has it attached, where root may. --attach attaches it for a moment, if
 there is no other way, and so changes its times and its last process.
 
-The address may be that of a mapping, map:PID/START, with the hexadecimal address
-it begins at; of private memory, --pid adds processes that were forked from it.
-What a process reads the kernel maps with pages around it: that it has a page does
-not mean that it touched that one.
+The address may be that of a mapping, map:PID/START, with any hexadecimal address
+in it; of private memory, --pid adds processes that were forked from it. What a
+process reads the kernel maps with pages around it: that it has a page does not
+mean that it touched that one.
 
 --svg writes the picture to FILE instead. --json prints, for the object and every
 process, runs of pages in the same state with frames that follow each other.`,
@@ -168,22 +168,17 @@ type pageSubject struct {
 
 // find finds what an address names.
 func (c *pagesCommand) find(ctx context.Context, a *app, text string) (*pageSubject, error) {
-	s := &pageSubject{name: text}
-	var addr address.Address
-	rest, mapping := strings.CutPrefix(text, "map:")
+	addr, err := a.parseAddress(text)
+	if err != nil {
+		return nil, err
+	}
+	if addr.Kind == inspect.KindSemaphores || addr.Kind == inspect.KindMessageQueue {
+		return nil, usagef("%s has no pages: its kind is no memory that a process could map", addr)
+	}
+	s := &pageSubject{name: addr.String()}
+	region, mapping := addr.Target.(address.Region)
 	if mapping {
-		if err := s.parse(rest); err != nil {
-			return nil, err
-		}
-	} else {
-		var err error
-		if addr, err = a.parseAddress(text); err != nil {
-			return nil, err
-		}
-		if addr.Kind == inspect.KindSemaphores || addr.Kind == inspect.KindMessageQueue {
-			return nil, usagef("%s has no pages: its kind is no memory that a process could map", addr)
-		}
-		s.name = addr.String()
+		s.pid, s.start = cmp.Or(region.PID, os.Getpid()), region.Start
 	}
 	snapshot, err := inspect.Take(ctx, nil)
 	if err != nil {
@@ -206,23 +201,11 @@ func (c *pagesCommand) find(ctx context.Context, a *app, text string) (*pageSubj
 	return s, nil
 }
 
-// parse parses what stands behind map:.
-func (s *pageSubject) parse(rest string) error {
-	pid, start, found := strings.Cut(rest, "/")
-	n, perr := strconv.ParseUint(pid, 10, 31)
-	addr, serr := strconv.ParseUint(strings.TrimPrefix(start, "0x"), 16, 64)
-	if !found || perr != nil || serr != nil || n == 0 {
-		return usagef("bad address %q: a mapping is map:PID/START, with the hexadecimal address it begins at", "map:"+rest)
-	}
-	s.pid, s.start = int(n), addr
-	return nil
-}
-
 // narrow makes the part that is shown that of the mapping.
 func (s *pageSubject) narrow(c *pagesCommand) error {
 	for _, u := range s.object.Users {
 		for _, r := range u.Ranges {
-			if u.PID != s.pid || r.Start != s.start {
+			if u.PID != s.pid || s.start < r.Start || s.start >= r.End {
 				continue
 			}
 			// It may reach behind the end of a file, where there are no pages.
@@ -238,7 +221,7 @@ func (s *pageSubject) narrow(c *pagesCommand) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("no mapping of process %d begins at %x", s.pid, s.start)
+	return fmt.Errorf("process %d maps nothing at %x", s.pid, s.start)
 }
 
 // few leaves out processes where there are many and nobody says which.

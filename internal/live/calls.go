@@ -18,6 +18,9 @@ import (
 // successful call returned, as the model writes it, or the errno.
 var plays = map[string]func(*player, model.Op) (string, error){
 	"memfd": func(p *player, op model.Op) (string, error) {
+		if filepath.IsAbs(p.arg) {
+			return "", p.makeNamed(op)
+		}
 		flags := sys.MFD_CLOEXEC
 		if op.Flags.Has("sealing") {
 			flags |= sys.MFD_ALLOW_SEALING
@@ -26,6 +29,9 @@ var plays = map[string]func(*player, model.Op) (string, error){
 		return "", install(op.FD, fd, err)
 	},
 	"tmpfile": func(p *player, op model.Op) (string, error) {
+		if filepath.IsAbs(p.arg) {
+			return "", p.makeNamed(op)
+		}
 		// In a folder of its own, which is gone before anybody could forget it.
 		dir, err := os.MkdirTemp(p.dir, "shmkit-")
 		if err != nil {
@@ -246,6 +252,12 @@ var plays = map[string]func(*player, model.Op) (string, error){
 	// The answer has both of them anyway.
 	"maps":  func(*player, model.Op) (string, error) { return "", nil },
 	"table": func(*player, model.Op) (string, error) { return "", nil },
+}
+
+// makeNamed makes what has a path.
+func (p *player) makeNamed(op model.Op) error {
+	fd, err := syscall.Open(p.arg, syscall.O_RDWR|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, 0o600)
+	return install(op.FD, fd, err)
 }
 
 // numberOf is the key that the other side has chosen.

@@ -3,6 +3,7 @@ package live
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,9 @@ type Cast struct {
 	ids   map[string]int // of segments, by the name in the script
 	names map[int]string // the first name of an id
 	made  map[string]int // objects made by each process
+
+	paths   map[string]string // of descriptors, as "A.d0"
+	objects map[string]string // names in scripts of what has a path, by the last part of it
 }
 
 // NewCast returns a cast without processes.
@@ -42,7 +46,13 @@ func (c *Cast) Enter(name string, p Process) { c.procs[name], c.pids[p.Pid()] = 
 // Forget forgets all objects: a new script begins.
 func (c *Cast) Forget() {
 	c.ids, c.names, c.made = map[string]int{}, map[int]string{}, map[string]int{}
+	c.paths, c.objects = map[string]string{}, map[string]string{}
 }
+
+// Name gives a path to what a process is about to make, memfd or tmpfile, as a descriptor
+// "A.d0": others open it by the path. A memfd with a path is a POSIX object, in /dev/shm;
+// to the model it makes no difference. Who gives the path removes it.
+func (c *Cast) Name(descriptor, path string) { c.paths[descriptor] = path }
 
 // An Answer is what the kernel answered, and what it shows afterwards, in the words of
 // the model: Outcome.String, World.Maps and World.Table.
@@ -106,9 +116,16 @@ func (c *Cast) Ask(verb string, op model.Op) (string, error) {
 	case "memfd", "tmpfile":
 		c.made[op.Proc]++
 		arg = fmt.Sprintf("%s%d", op.Proc, c.made[op.Proc])
+		if path := c.paths[op.Proc+"."+op.FD]; path != "" {
+			c.objects[filepath.Base(path)] = arg
+			arg = path
+		}
 	case "open":
 		owner, name, _ := strings.Cut(op.From, ".")
 		arg = fmt.Sprintf("/proc/%d/fd/%d", c.procs[owner].Pid(), fdOf(name))
+		if path := c.paths[op.From]; path != "" {
+			arg = path
+		}
 	case "shmget":
 		arg = strconv.Itoa(int(c.key(op.Key)))
 	case "chmod":
@@ -160,10 +177,14 @@ func (c *Cast) parse(op model.Op, words []string) (Answer, error) {
 	return a, err
 }
 
-// named puts the names of segments in place of "#" and their ids.
+// named puts the names of segments in place of "#" and their ids, and those of objects in
+// place of the last part of their paths.
 func (c *Cast) named(maps string) string {
 	for id, name := range c.names {
 		maps = strings.ReplaceAll(maps, fmt.Sprintf(" #%d+", id), " "+name+"+")
+	}
+	for base, name := range c.objects {
+		maps = strings.ReplaceAll(maps, " "+base+"+", " "+name+"+")
 	}
 	return maps
 }

@@ -94,6 +94,8 @@ func parseLiveArea(line string) (liveArea, bool, error) {
 		name = strings.TrimPrefix(name, "/memfd:")
 	case name == "/dev/zero":
 		name = "zero"
+	case path.Dir(name) == "/dev/shm": // a POSIX object
+		name = path.Base(name)
 	default:
 		name, a.disk = path.Base(name), true
 	}

@@ -14,7 +14,7 @@ import (
 
 // Fields of /proc/sysvipc/shm.
 const (
-	fieldKey, fieldID, fieldMode, fieldSize, fieldCpid, fieldLpid, fieldNattch, fieldUID, fieldRSS = 0, 1, 2, 3, 4, 5, 6, 7, 14
+	fieldKey, fieldID, fieldMode, fieldSize, fieldCpid, fieldLpid, fieldNattch, fieldUID, fieldRSS, fieldSwap = 0, 1, 2, 3, 4, 5, 6, 7, 14, 15
 )
 
 // idsPerSeq: what an id has besides the index of its segment.
@@ -96,13 +96,24 @@ func liveSegments() ([][]int, error) {
 			}
 			row = append(row, int(n))
 		}
-		if len(row) <= fieldRSS {
+		if len(row) <= fieldSwap {
 			return nil, fmt.Errorf("/proc/sysvipc/shm: short line %q", line)
 		}
 		all = append(all, row)
 	}
 	slices.SortFunc(all, func(a, b []int) int { return a[fieldID]%idsPerSeq - b[fieldID]%idsPerSeq })
 	return all, nil
+}
+
+// SegmentMemory is how many bytes of a segment are in memory and on the swap device.
+func SegmentMemory(id int) (memory, swap int, err error) {
+	all, err := liveSegments()
+	for _, s := range all {
+		if s[fieldID] == id {
+			return s[fieldRSS], s[fieldSwap], err
+		}
+	}
+	return 0, 0, err
 }
 
 // ownerOf is the uid of a segment's owner; empty if there is no such segment.

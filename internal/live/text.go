@@ -2,6 +2,7 @@ package live
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/shmkit/shmkit/internal/model"
@@ -20,6 +21,9 @@ func (c *Cast) Text(op model.Op) string {
 // texts are the calls, in the order of calls.go.
 var texts = map[string]func(*Cast, model.Op) string{
 	"memfd": func(c *Cast, op model.Op) string {
+		if path := c.paths[op.Proc+"."+op.FD]; path != "" {
+			return fmt.Sprintf("shm_open(\"/%s\", O_RDWR|O_CREAT|O_EXCL, 0600)", filepath.Base(path))
+		}
 		flags := []string{"MFD_CLOEXEC"}
 		if op.Flags.Has("sealing") {
 			flags = append(flags, "MFD_ALLOW_SEALING")
@@ -27,6 +31,9 @@ var texts = map[string]func(*Cast, model.Op) string{
 		return fmt.Sprintf("memfd_create(\"%s%d\", %s)", op.Proc, c.made[op.Proc]+1, strings.Join(flags, "|"))
 	},
 	"tmpfile": func(c *Cast, op model.Op) string {
+		if path := c.paths[op.Proc+"."+op.FD]; path != "" {
+			return fmt.Sprintf("open(%q, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600)", path)
+		}
 		return fmt.Sprintf("open(\"%s%d\", O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600); unlink(\"%[1]s%[2]d\")", op.Proc, c.made[op.Proc]+1)
 	},
 	"pipe": func(*Cast, model.Op) string { return "pipe2(fds, O_CLOEXEC)" },
@@ -41,6 +48,13 @@ var texts = map[string]func(*Cast, model.Op) string{
 		mode := map[[2]bool]string{{true, true}: "O_RDWR", {false, true}: "O_WRONLY"}[[2]bool{op.Flags.Has("r"), op.Flags.Has("w")}]
 		if mode == "" {
 			mode = "O_RDONLY"
+		}
+		path := c.paths[op.From]
+		if filepath.Dir(path) == "/dev/shm" {
+			return fmt.Sprintf("shm_open(\"/%s\", %s, 0)", filepath.Base(path), mode)
+		}
+		if path != "" {
+			return fmt.Sprintf("open(%q, %s|O_CLOEXEC)", path, mode)
 		}
 		return fmt.Sprintf("open(\"/proc/%d/fd/%d\", %s|O_CLOEXEC)", c.procs[owner].Pid(), fdOf(name), mode)
 	},

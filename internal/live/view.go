@@ -3,6 +3,7 @@ package live
 import (
 	"encoding/binary"
 	"encoding/json"
+	"io"
 
 	"github.com/shmkit/shmkit/internal/model"
 )
@@ -46,6 +47,13 @@ func (v View) Entry(page int64) PageEntry { return PageEntry(v.Table[page]) }
 
 // Address is where a page of the arena lies.
 func Address(page int64) uint64 { return arenaAddr + uint64(page)*model.PageSize }
+
+// ReadEntry reads what a page table has of a page of the arena, from /proc/PID/pagemap.
+func ReadEntry(table io.ReaderAt, page int64) (PageEntry, error) {
+	var word [8]byte
+	_, err := table.ReadAt(word[:], (arenaAddr/model.PageSize+page)*8)
+	return PageEntry(binary.NativeEndian.Uint64(word[:])), err
+}
 
 // view looks at the process, as one line of JSON.
 func (p *player) view() (string, error) {

@@ -73,7 +73,7 @@ func TestWrongLinesOfMapsAreNone(t *testing.T) {
 		"1-2 rwxq 0 0:0 1", "1-2 rwxpp 0 0:0 1", "g-2 rwxp 0 0:0 1", "1-2 rwxp 0 0:0 x", "1-2 rwxp 0 0 1", "1-2 rwxp 0 1ffffffff:0 1",
 		"10000000000000000-20000000000000000 rwxp 0 0:0 1", "1-2 rwxp 0 0:0 18446744073709551616", "1-2 rwxp 0 0:0 -1", "\x00",
 	} {
-		err := linesIn(text, 100, mapsParser(func(m *Map) bool { t.Errorf("%q is %+v", text, m); return true }))
+		err := linesIn(text+"\n", 100, mapsParser(func(m *Map) bool { t.Errorf("%q is %+v", text, m); return true }))
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -221,7 +221,8 @@ func TestTablesOfSystemVAreParsedByTheirHeadings(t *testing.T) {
          0          1   600 1 1 1 0 0 0
          0          2   688 1 1 1 0 0 0 0 0 0 0 0 0 0
          0          -3   600 1 1 1 0 0 0 0 0 0 0 0 0 0
-         1          4   600 1 1 1 0 4294967295 0 0 0 0 0 0 0 0`)
+         1          4   600 1 1 1 0 4294967295 0 0 0 0 0 0 0 0
+         1          5   600 1 1 1 0 0 0 0 0 0 0 0 0 0`)
 	all, err := Segments(root)
 	if err != nil || len(all) != 2 {
 		t.Fatalf("%+v, %v", all, err)

@@ -53,7 +53,7 @@ func (b *Buffer) file(dir sys.Dir, name sys.Name) ([]byte, error) {
 }
 
 // lines calls f with every line of a file, without its newline, until that returns false. It reads
-// piece by piece. The error is one of reading: the lines before it have been told.
+// piece by piece. A last line without a newline is none. The error is one of reading: the lines before it have been told.
 func (b *Buffer) lines(dir sys.Dir, name sys.Name, f func(line []byte) bool) error {
 	fd, err := dir.Open(name, syscall.O_RDONLY|syscall.O_NONBLOCK)
 	if err != nil {
@@ -87,10 +87,7 @@ func (b *Buffer) linesOf(read func([]byte) (int, error), f func(line []byte) boo
 			}
 			skipping = false
 		}
-		if n == 0 { // the last one has no newline: the file was cut short there
-			if len(rest) > 0 && !skipping {
-				f(rest)
-			}
+		if n == 0 { // what is left has no newline: it was cut short, and nobody knows what it would be
 			return nil
 		}
 		have = copy(b.text, rest)

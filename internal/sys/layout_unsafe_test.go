@@ -82,4 +82,13 @@ func _() {
 	_ = zero[unsafe.Offsetof(ShmUse{}.SwapSuccesses)-40]
 
 	_ = zero[unsafe.Sizeof(int64(0))-MsgHeader] // long mtype
+
+	_ = zero[unsafe.Sizeof(PageRegion{})-24]
+	_ = zero[unsafe.Sizeof(pmScanArg{})-96]
+	_ = zero[unsafe.Offsetof(pmScanArg{}.walkEnd)-32]
+	_ = zero[unsafe.Offsetof(pmScanArg{}.vec)-40]
+	_ = zero[unsafe.Offsetof(pmScanArg{}.maxPages)-56]
+	_ = zero[unsafe.Offsetof(pmScanArg{}.categoryAnyofMask)-80]
+	_ = zero[unsafe.Offsetof(pmScanArg{}.returnMask)-88]
+	_ = zero[pagemapScan-0xc0606610]
 }
