@@ -287,7 +287,7 @@ func members(t *testing.T, pid int) []int {
 // ended reports whether a process is gone, or only waits to be asked how it ended.
 func ended(pid int) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err != nil || strings.Contains(string(text), ") Z ")
+	return err != nil || isCorpse(string(text))
 }
 
 // nothingLeft fails if there is a System V object in the namespace, which is that of the

@@ -149,9 +149,13 @@ func gone(pid int, p *os.Process) bool {
 		return true
 	}
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return true
-	}
-	_, rest, _ := strings.Cut(string(text[strings.LastIndexByte(string(text), ')'):]), " ")
-	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
+	return err != nil || isCorpse(string(text))
+}
+
+// isCorpse reads /proc/PID/stat of a process: whether it only waits to be asked how it
+// ended. The first thread may have ended before the others, which still have everything.
+func isCorpse(stat string) bool {
+	const state, threads = 0, 17 // behind the command
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	return len(fields) > threads && (fields[state] == "Z" || fields[state] == "X") && fields[threads] == "1"
 }

@@ -1,9 +1,9 @@
 package explain
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -84,7 +84,7 @@ func TestJanitorEndsProcesses(t *testing.T) {
 		t.Fatal(line, err)
 	}
 	b := belongings{pids: map[int]*os.Process{}}
-	if err := b.add(fmt.Sprintf("pid %d", p.Pid())); err != nil {
+	if err := b.add("pid " + strconv.Itoa(p.Pid())); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.remove(); err != nil {
@@ -109,4 +109,24 @@ func TestADeadProcessEndsTheExperiment(t *testing.T) {
 		t.Error(err)
 	}
 	nothingLeft(t)
+}
+
+func TestCorpses(t *testing.T) {
+	const rest = " 1 2 3 0 -1 4 5 6 7 8 9 10 11 12 20 0 "
+	for stat, want := range map[string]bool{
+		"7 (a) Z" + rest + "1 0 99":       true,
+		"7 (a) Z" + rest + "3 0 99":       false, // its first thread has ended
+		"7 (a) S" + rest + "1 0 99":       false,
+		"7 (a) Z (b)) S" + rest + "1 0 9": false,
+		"7 (":                             false,
+		"":                                false,
+	} {
+		if got := isCorpse(stat); got != want {
+			t.Errorf("%q: %v", stat, got)
+		}
+	}
+	text, err := os.ReadFile("/proc/self/stat")
+	if err != nil || isCorpse(string(text)) {
+		t.Errorf("%v, %s", err, text)
+	}
 }

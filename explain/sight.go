@@ -32,7 +32,7 @@ type memory struct{ maps, table string }
 
 // foretold is what the model says.
 func (st *stage) foretold() sight {
-	w := sight{map[string]memory{}, inOrder(st.world.Segments()), st.cast.Key}
+	w := sight{map[string]memory{}, byName(st.world.Segments()), st.cast.Key}
 	for _, c := range st.procs {
 		w.procs[c.name] = memory{st.world.Maps(c.name), st.world.Table(c.name)}
 	}
@@ -49,15 +49,15 @@ func (st *stage) seen() (sight, views) {
 		st.lab.check(err)
 		w.procs[c.name] = memory{a.Maps, a.Table}
 	}
-	segments, err := st.cast.OwnSegments()
+	own, err := st.cast.OwnSegments()
 	st.lab.check(err)
-	w.segments = inOrder(segments)
+	w.segments = byName(own)
 	return w, all
 }
 
-// inOrder has segments by name. The kernel has them by index, and where it is with its
-// indexes, which begin again sometimes, is not known to the model here.
-func inOrder(segments string) string {
+// byName orders segments by what scripts call them. The kernel's order is that of its
+// indexes, which depends on the segments that others have.
+func byName(segments string) string {
 	lines := strings.Split(segments, "; ")
 	slices.Sort(lines)
 	return strings.Join(lines, "; ")
