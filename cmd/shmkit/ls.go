@@ -30,7 +30,8 @@ shared memory object, memory that is held by descriptors, what processes share
 without any name, files that are mapped shared by several processes or for
 writing, and the locks, queues, topics and so on in this user's directory, or in
 SHMKIT_DIR; root sees those of all users. It also shows what one may not read, and
-what has lost its name and is still in use.
+what has lost its name and is still in use. Files that are mapped for reading only
+are counted; ls file, --long and --json have them all.
 
 RESIDENT is what is in memory of it, and SWAP what is on swap. USERS are processes
 that map it or have a descriptor of it, and of a lock and the like its members; a

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/kind"
+	"github.com/shmkit/shmkit/posixshm"
 )
 
 // listing is what ls has found.
@@ -115,7 +116,8 @@ func (l *listing) printOne() error {
 		}
 	}
 	if inspected {
-		if err := l.printTable(seen); err != nil {
+		seen, more := l.leaveOut(seen)
+		if err := l.printTable(seen, more); err != nil {
 			return err
 		}
 		printed = true
@@ -137,14 +139,39 @@ func (l *listing) printOne() error {
 	return nil
 }
 
+// leaveOut takes out files that are mapped for reading only, of which one build or one desktop has
+// hundreds: caches, fonts and the like. They are counted instead.
+func (l *listing) leaveOut(seen []*inspect.Object) (shown, counted []*inspect.Object) {
+	if l.long {
+		return seen, nil
+	}
+	for _, o := range seen {
+		if readOnlyFile(o) {
+			counted = append(counted, o)
+		} else {
+			shown = append(shown, o)
+		}
+	}
+	return shown, counted
+}
+
+// readOnlyFile reports whether an object is a file that nobody stores to and that is not in memory alone.
+func readOnlyFile(o *inspect.Object) bool {
+	return o.Kind == inspect.KindFile && o.Err == nil && !o.Removed && !strings.HasPrefix(o.Path, string(posixshm.Default)+"/") &&
+		!slices.ContainsFunc(o.Users, func(u inspect.User) bool { return u.Writable })
+}
+
 // widestAddress is how long an address may be that stands in front of what is told of it. What
 // is longer has a line of its own.
 const widestAddress = 28
 
-func (l *listing) printTable(seen []*inspect.Object) error {
+// printTable prints objects, and how many more there are.
+func (l *listing) printTable(seen, more []*inspect.Object) error {
 	if len(seen) == 0 {
-		_, err := fmt.Fprintln(l.a.out, "none")
-		return err
+		if _, err := fmt.Fprintln(l.a.out, "none"); err != nil {
+			return err
+		}
+		return l.printMore(more)
 	}
 	t := &table{columns: []kind.Column{
 		{Heading: "ADDRESS"}, {Heading: "SIZE", Right: true}, {Heading: "RESIDENT", Right: true}, {Heading: "SWAP", Right: true},
@@ -167,7 +194,23 @@ func (l *listing) printTable(seen []*inspect.Object) error {
 	if err := t.write(l.a.out, l.a, ""); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(l.a.out, total(seen))
+	if _, err := fmt.Fprintln(l.a.out, total(seen)); err != nil {
+		return err
+	}
+	return l.printMore(more)
+}
+
+// printMore counts what was left out.
+func (l *listing) printMore(more []*inspect.Object) error {
+	if len(more) == 0 {
+		return nil
+	}
+	var resident kind.Bytes
+	for _, o := range more {
+		resident += kind.Bytes(o.Resident.Bytes)
+	}
+	_, err := fmt.Fprintf(l.a.out, "and %s mapped for reading only, %s in memory: shmkit ls file\n",
+		plural(len(more), "file", "files"), resident.Human())
 	return err
 }
 
