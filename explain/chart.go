@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -13,7 +14,7 @@ type Chart struct {
 	Title string `json:"title"`
 	Note  string `json:"note,omitempty"` // what the numbers are, where the title does not say
 	Bars  []Bar  `json:"bars"`
-	// Log: a number ten times as large has a bar longer by one step. Numbers are 1 or more.
+	// Log: a number ten times as large has a bar that reaches to the next line.
 	Log bool `json:"log,omitempty"`
 }
 
@@ -60,6 +61,12 @@ func drawChart(c Chart) string {
 		text(margin, y+12, "small", c.Note)
 		y += chartNote
 	}
+	bottom := y + len(c.Bars)*(barHeight+barGap)
+	for v := 1.0; c.Log && length(v) <= longest; v *= 10 {
+		x := margin + barLabel + int(length(v)/longest*barRoom)
+		fmt.Fprintf(&svg, `<path d="M%d %dV%d" class="axis"/>`, x, y, bottom)
+		text(x-4, bottom+16, "small", strconv.FormatFloat(v, 'f', -1, 64))
+	}
 	var words []string
 	for _, b := range c.Bars {
 		text(margin+barLabel-12, y+19, "end", b.Label)
@@ -75,6 +82,9 @@ func drawChart(c Chart) string {
 		text(margin+barLabel+width+8, y+19, class, b.Text)
 		words = append(words, b.Label+" "+b.Text)
 		y += barHeight + barGap
+	}
+	if c.Log {
+		y += chartNote
 	}
 	width := 2*margin + barLabel + barRoom + barText
 	return fmt.Sprintf(`<svg viewBox="0 0 %d %d" style="max-width:%dpx" role="img" aria-label="%s">%s</svg>`,

@@ -78,8 +78,7 @@ func (x *lab) remember(kind string, what any) {
 // make has a System V object made by the janitor, which so knows of it before anybody else:
 // "msg" is a message queue, "sem" a set of one semaphore. It returns the id.
 func (x *lab) make(kind string) int {
-	x.janitor()
-	answer, err := x.crew.janitor.ask("make " + kind)
+	answer, err := x.janitor().ask("make " + kind)
 	x.check(err)
 	id, err := strconv.Atoi(answer)
 	x.check(err)

@@ -20,7 +20,7 @@ func TestDeathSeesWhatGoesWrong(t *testing.T) {
 		"noundo":        {"A System V semaphore, taken with SEM_UNDO: " + factNext, "A System V semaphore, taken with SEM_UNDO: " + factValueDead},
 		"release write": {writer + "B gets, for writing", writer + factNext},
 		"norepair":      {repaired + factSumLeft, writer + factSumLeft},
-		"release mutex": {mutex + factNext, unrepaired + factNext, unrepaired + "B gets, the next time", unrepaired + "the word after B's unlock"},
+		"release mutex": {mutex + factNext, mutex + factWord, unrepaired + factNext, unrepaired + "B gets, the next time", unrepaired + "the word after B's unlock"},
 	} {
 		t.Run(spoil, func(t *testing.T) {
 			got := spoilt(t, death(), spoil)

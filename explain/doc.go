@@ -47,14 +47,17 @@
 //	})
 //
 // Every expectation has to be shown, or declared unseen with the reason. What is shown and
-// was not expected is evidence that nothing is compared with. What a step of another kind
-// adds to drawings is Step.Scene.
+// was not expected is evidence that nothing is compared with. What is drawn is Step.Scene,
+// the memory, which stages fill in; Step.Charts, numbers as bars (step.chart); and
+// Step.Lanes, who did what when.
 //
 // Nothing may be left, whenever it is interrupted: processes die with the experiment,
 // files are opened and unlinked at once, and what has an id or a path is made known by
 // lab.remember, best before it exists. Segments made by a process of the experiment are
-// found without that. Errors don't come back from a lab; they end the experiment.
+// found without that, and System V queues and semaphores come from lab.make. Errors don't
+// come back from a lab; they end the experiment.
 //
 // Tests are those of all experiments (explain_test.go): agreement, as other users too,
-// leftovers, interruption at each step.
+// leftovers, interruption at each step. What an experiment can do wrong to be caught at is
+// said by Options.spoil; a test of its own shows that it is.
 package explain

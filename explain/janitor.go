@@ -53,7 +53,7 @@ func janitor(a *actor) error {
 func (b *belongings) hear(line string) (string, error) {
 	kind, what, _ := strings.Cut(line, " ")
 	if kind != "make" {
-		return "ok", b.add(kind, what)
+		return "ok", b.add(line)
 	}
 	switch what {
 	case "msg":
@@ -74,14 +74,15 @@ func (b *belongings) hear(line string) (string, error) {
 	return "", fmt.Errorf("janitor: what is %q?", line)
 }
 
-func (b *belongings) add(kind, what string) error {
+func (b *belongings) add(line string) error {
+	kind, what, _ := strings.Cut(line, " ")
 	if kind == "path" {
 		b.paths = append(b.paths, what)
 		return nil
 	}
 	n, err := strconv.Atoi(what)
 	if err != nil {
-		return fmt.Errorf("janitor: %s %q: %w", kind, what, err)
+		return fmt.Errorf("janitor: %q: %w", line, err)
 	}
 	switch kind {
 	case "pid":
@@ -94,7 +95,7 @@ func (b *belongings) add(kind, what string) error {
 	case "msg":
 		b.msg = append(b.msg, n)
 	default:
-		err = fmt.Errorf("janitor: what is %q?", kind)
+		err = fmt.Errorf("janitor: what is %q?", line)
 	}
 	return err
 }

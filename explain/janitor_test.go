@@ -84,7 +84,7 @@ func TestJanitorEndsProcesses(t *testing.T) {
 		t.Fatal(line, err)
 	}
 	b := belongings{pids: map[int]*os.Process{}}
-	if err := b.add("pid", strconv.Itoa(p.Pid())); err != nil {
+	if err := b.add("pid " + strconv.Itoa(p.Pid())); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.remove(); err != nil {

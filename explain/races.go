@@ -238,7 +238,7 @@ func (r *race) compare(costs []float64) {
 		expect: []expectation{expect("ways that lost nothing", is, len(disciplines))},
 	}, func(s *step) {
 		s.show("ways that lost nothing", r.right, "the steps before")
-		chart := Chart{Title: "A turn", Note: "relative to the atomic add, in this run; a bar longer by one step is ten times as much", Log: true}
+		chart := Chart{Title: "A turn", Note: "relative to the atomic add, in this run; from line to line it is ten times as much", Log: true}
 		for i, d := range disciplines {
 			ratio := costs[i] / costs[0]
 			chart.Bars = append(chart.Bars, Bar{Label: d.name, Value: ratio, Text: fmt.Sprintf("%.1f ×", ratio)})

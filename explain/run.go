@@ -32,10 +32,10 @@ type Options struct {
 	// disagreement.
 	cast     func(live.Process) live.Process
 	foretell func(model.Op, *model.Outcome)
-	// places are where files on a disk may be, instead of the usual ones.
-	places []string
 	// spoil has a process do something wrong, for the same; each experiment has its own.
 	spoil string
+	// places are where files on a disk may be, instead of the usual ones.
+	places []string
 }
 
 // ErrNoMain is the error of Run in a program that has not called Main: a child would be

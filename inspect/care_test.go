@@ -13,7 +13,7 @@ import (
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
-func TestALeaseIsNotBroken(t *testing.T) {
+func TestLookingAtAnObjectBreaksNoLease(t *testing.T) {
 	path, name := shmFile(t)
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	ok(t, err)

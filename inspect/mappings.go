@@ -3,8 +3,11 @@ package inspect
 import (
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/shmkit/shmkit/internal/object"
 	"github.com/shmkit/shmkit/internal/proc"
 )
 
@@ -58,7 +61,8 @@ func MappingsOf(pid int, o *Options) (ProcessMap, error) {
 		return ProcessMap{}, fmt.Errorf("mappings of process %d: %w", pid, err)
 	}
 	defer p.Close()
-	r := mapReader{p: p, pm: ProcessMap{Process: Process{PID: pid, UID: p.Owner()}}}
+	r := mapReader{p: p, pm: ProcessMap{Process: Process{PID: pid, UID: p.Owner()}}, ipc: ipcNamespace(o.proc()), shm: o.shm(),
+		own: object.ChooseDir(o.Dir).Path()}
 	if err := r.read(); err != nil {
 		if proc.Gone(err) {
 			err = fs.ErrNotExist
@@ -72,6 +76,13 @@ func MappingsOf(pid int, o *Options) (ProcessMap, error) {
 type mapReader struct {
 	p  proc.Process
 	pm ProcessMap
+
+	ipc uint64 // IPC namespace of who looks; 0: not known
+	shm string // where POSIX objects are
+	own string // where objects of shmkit are that have a name here
+
+	// born are the files of directories, of which a path is looked up that was none when it was opened.
+	born map[string]map[ID]string
 }
 
 func (r *mapReader) read() (err error) {
@@ -118,17 +129,54 @@ func (r *mapReader) mapping(m *proc.Map) Mapping {
 	return out
 }
 
-// object names what is mapped. That of a POSIX object or file is only as good as its path in maps.
+// object names what is mapped. That of a POSIX object, of shmkit or of a file is only as good as its path in maps.
+// A segment of another IPC namespace has no identifier here.
 func (r *mapReader) object(m *Mapping) string {
 	switch {
 	case m.ID.Class == NoClass:
 		return ""
-	case m.ID.Class == SegmentClass:
+	case m.ID.Class == SegmentClass && (r.ipc == 0 || m.ID.Namespace == r.ipc):
 		return fmt.Sprintf("sysv:id=%d", m.ID.Inode)
-	case m.ID.Class == FileClass && !m.Gone:
-		return "file:" + m.Path
+	case m.ID.Class == FileClass:
+		dir, file := filepath.Split(m.Path)
+		dir = filepath.Clean(dir)
+		if m.Gone {
+			if file = r.linked(dir, file, m.ID); file == "" {
+				break
+			}
+		}
+		if kind, name, ok := object.ParseFileName(file); ok && dir == r.own {
+			return kind.String() + ":" + name
+		}
+		if dir == r.shm {
+			return "posix:/" + file
+		}
+		return "file:" + filepath.Join(dir, file)
 	}
 	return fmt.Sprintf("map:%d/%x", r.pm.PID, m.Start)
+}
+
+// linked finds the name of a file that had none when it was opened (O_TMPFILE), and was given one later: for ever
+// the kernel says "#123 (deleted)" to who made it. Empty: it has none.
+func (r *mapReader) linked(dir, file string, id ID) string {
+	if !strings.HasPrefix(file, "#") {
+		return ""
+	}
+	names, looked := r.born[dir]
+	if !looked {
+		names = map[ID]string{}
+		entries, _ := os.ReadDir(dir) // who may not read it is told the address of the mapping
+		for _, e := range entries {
+			if st, err := stat(filepath.Join(dir, e.Name()), false); err == nil {
+				names[fileID(&st)] = e.Name()
+			}
+		}
+		if r.born == nil {
+			r.born = map[string]map[ID]string{}
+		}
+		r.born[dir] = names
+	}
+	return names[id]
 }
 
 // sizes is what smaps tells.

@@ -352,7 +352,7 @@ func TestAnotherFileOfTheNameIsNotLookedAt(t *testing.T) {
 	}
 }
 
-func TestALeaseIsNotBroken(t *testing.T) {
+func TestALeaseIsNotBrokenByPages(t *testing.T) {
 	path := aFile(t, 1)
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {

@@ -99,9 +99,7 @@ func Take(ctx context.Context, o *Options) (*Snapshot, error) {
 // surroundings asks what the whole process tree has in common.
 func (s *Snapshot) surroundings() {
 	root := s.options.proc()
-	if link, err := os.Readlink(root + "/self/ns/ipc"); err == nil {
-		s.ipc, _ = proc.ParseNamespace([]byte(link))
-	}
+	s.ipc = ipcNamespace(root)
 	if link, err := os.Readlink(root + "/self/ns/pid"); err == nil {
 		s.pidns, _ = proc.ParseNamespace([]byte(link))
 	}
@@ -215,4 +213,14 @@ func (s *Snapshot) sorted(want func(m *memory) bool) []*memory {
 			cmp.Compare(a.id.Inode, b.id.Inode), cmp.Compare(a.id.Namespace, b.id.Namespace))
 	})
 	return all
+}
+
+// ipcNamespace is the inode number of the IPC namespace of who looks; 0: not known.
+func ipcNamespace(root string) uint64 {
+	link, err := os.Readlink(root + "/self/ns/ipc")
+	if err != nil {
+		return 0
+	}
+	n, _ := proc.ParseNamespace([]byte(link))
+	return n
 }

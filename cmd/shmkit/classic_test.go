@@ -265,9 +265,8 @@ func TestSameAsIpcs(t *testing.T) {
 		for _, f := range all {
 			stat := ours(t, "stat", f.s("kind")+":id="+f.s("id"))[0]
 			delete(stat, "values")
-			for _, g := range []facts{f, stat} { // only stat looks into processes for these
-				delete(g, "locked")
-				delete(g, "huge")
+			f, stat := steady(f), steady(stat)
+			for _, g := range []facts{f, stat} { // only stat looks into processes for this
 				for _, u := range g.users() {
 					delete(u, "resident")
 				}

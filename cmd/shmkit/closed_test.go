@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
@@ -63,15 +65,15 @@ func TestCreateLeavesNothingThatItCouldNotName(t *testing.T) {
 	}
 	defer full.Close()
 	mustRun(t, "create", "sem:7", "--count", "1")
-	before := mustRun(t, "ls", "--json")
+	before := steadyList(t)
 	for _, line := range []string{
 		"create sysv:private --size 1", "create sysv:1 --size 1 --json", "create sem:private --count 1", "create msg:1",
 		"create sem:7 --count 1", // it was there
 	} {
 		refused(t, runApp(t, &app{out: full}, strings.Fields(line)...), exitFailed, "shmkit create: standard output: no space left on device\n")
 	}
-	if after := mustRun(t, "ls", "--json"); after != before {
-		t.Errorf("before\n%s\nafter\n%s", before, after)
+	if diff := cmp.Diff(before, steadyList(t)); diff != "" {
+		t.Errorf("before (-), after (+):\n%s", diff)
 	}
 	mustRun(t, "rm", "sem:7")
 }

@@ -214,8 +214,7 @@ func isMapped(o *inspect.Object) bool {
 // shownAddress is the address that people know: of what is System V's by key, if it has one that leads
 // there.
 func shownAddress(o *inspect.Object) string {
-	foreign := o.Segment != nil && o.Segment.Namespace != 0
-	if isSystemV(o.Kind) && o.Key != 0 && !foreign && !(o.Kind == inspect.KindSegment && o.Removed) {
+	if isSystemV(o.Kind) && o.Key != 0 && !isForeign(o) && !(o.Kind == inspect.KindSegment && o.Removed) {
 		return fmt.Sprintf("%s:%#x", o.Kind, o.Key)
 	}
 	return o.Address

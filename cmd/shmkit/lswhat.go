@@ -58,7 +58,7 @@ func whatIs(o *inspect.Object) string {
 	}
 	if s := o.Segment; s != nil {
 		switch {
-		case s.Namespace != 0:
+		case isForeign(o):
 			add("of another IPC namespace")
 		case s.Unseen > 0:
 			add("%s by processes not seen here", plural(s.Unseen, "attachment", "attachments"))

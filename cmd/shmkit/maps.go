@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -209,7 +210,7 @@ func mappedThing(m *inspect.Mapping) string {
 	if text == "" {
 		text = m.Path
 	}
-	if m.Gone && m.Path != "" && m.Object != "" {
+	if m.Gone && m.Path != "" && strings.HasPrefix(m.Object, "map:") {
 		text += fmt.Sprintf(" (was %s)", m.Path)
 	}
 	return kind.Text(text).Short()

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
@@ -17,7 +19,7 @@ func TestReachedLimitsAreExplained(t *testing.T) {
 	mustRun(t, "create", "sysv:1", "--size", "4096")
 	mustRun(t, "create", "sem:1", "--count", "4")
 	mustRun(t, "create", "msg:1")
-	before := mustRun(t, "ls", "--json")
+	before := steadyList(t)
 	page := os.Getpagesize()
 	for _, c := range []struct{ path, value, line, why string }{
 		{"kernel/shmmni", "1", "create sysv:2 --size 1", "1 segments exist and kernel.shmmni = 1"},
@@ -38,8 +40,8 @@ func TestReachedLimitsAreExplained(t *testing.T) {
 			refused(t, run(t, strings.Fields(c.line)...), exitFailed, c.why)
 		})
 	}
-	if after := mustRun(t, "ls", "--json"); after != before {
-		t.Errorf("before\n%s\nafter\n%s", before, after)
+	if diff := cmp.Diff(before, steadyList(t)); diff != "" {
+		t.Errorf("before (-), after (+):\n%s", diff)
 	}
 	// Standard input is bounded by the limit, too.
 	t.Run("long input", func(t *testing.T) {

@@ -115,9 +115,19 @@ func holdingsOf(pid int) map[thing]holding {
 	return all
 }
 
-// shared reports whether somebody's stores reach the thing.
-func shared(all []holding) bool {
-	return slices.ContainsFunc(all, func(h holding) bool { return h.shared })
+// sharing is how many processes map a thing shared.
+func sharing(all []holding) (n int) {
+	for _, h := range all {
+		if h.shared {
+			n++
+		}
+	}
+	return n
+}
+
+// written reports whether somebody may store into a thing.
+func written(all []holding) bool {
+	return slices.ContainsFunc(all, func(h holding) bool { return h.writable })
 }
 
 func pidsOf(all []holding) (pids []int) {
@@ -132,10 +142,10 @@ func pidsOf(all []holding) (pids []int) {
 func heldByAny(all map[thing][]holding, pids []int) map[thing][]holding {
 	some := map[thing][]holding{}
 	for k, list := range all {
-		if len(list) == 1 && k.class == "file" && !list[0].writable {
+		if sharers := sharing(list); sharers == 0 || sharers == 1 && k.class == "file" && !written(list) {
 			continue // a file that one process maps to read is not shared with anybody
 		}
-		if shared(list) && slices.ContainsFunc(list, func(h holding) bool { return slices.Contains(pids, h.pid) }) {
+		if slices.ContainsFunc(list, func(h holding) bool { return slices.Contains(pids, h.pid) }) {
 			some[k] = list
 		}
 	}

@@ -217,6 +217,9 @@ func (s *pageSubject) narrow(c *pagesCommand) error {
 			if n == 0 {
 				n = size - off
 			}
+			if n == 0 {
+				return fmt.Errorf("there is nothing of %s in %s from offset %d on", oneLine(s.object.Address), s.name, off)
+			}
 			c.part.offset.n, c.part.length.n = int64(r.Offset+off), int64(n)
 			return nil
 		}

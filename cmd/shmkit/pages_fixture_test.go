@@ -139,7 +139,8 @@ func stripColours(text string) string {
 	}
 }
 
-// twoProcesses share pages 0 and 1; of page 3 one has a copy, and each has some alone.
+// twoProcesses share pages 0 and 1; of page 3 one has a copy, and each has some alone. Page 6 is zeros to both, which is
+// no sharing.
 func twoProcesses(t *testing.T) (*procFixture, *inspect.Object) {
 	f := newProcFixture(t)
 	object := f.file(16, 0, 1, 3, 4, 5)
@@ -151,7 +152,7 @@ func twoProcesses(t *testing.T) (*procFixture, *inspect.Object) {
 	f.frame(0x102, 1, proc.KPageSwapBacked)
 	f.frame(0x7, 1, proc.KPageZero)
 	f.process(object, 812, "writer", fileEntry|0x1a2b3, fileEntry|0x1a2b4, 0, aloneEntry|0x100, aloneEntry|0x102,
-		proc.PagemapSwapped, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+		proc.PagemapSwapped, proc.PagemapPresent|0x7, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 	f.process(object, 815, "rea\nder", fileEntry|0x1a2b3, fileEntry|0x1a2b4, 0, ownEntry|0x101, 0, 0, proc.PagemapPresent|0x7, proc.PagemapGuard)
 	return f, object
 }

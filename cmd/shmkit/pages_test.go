@@ -26,7 +26,7 @@ func TestPagesAreDrawnSideBySide(t *testing.T) {
 16 pages of 4 KiB; a cell is one page
 
 offset    object            812 writer        815 rea\nder
-00000000  mm.mmm..........  SS.Aaw..........  SS.c..zg--------
+00000000  mm.mmm..........  SS.Aawz.........  SS.c..zg--------
 
 object   .  a hole: nothing was stored, it reads as zeros
          m  in memory
@@ -41,8 +41,8 @@ process  .  not in its page table: it has not touched it yet, or not lately
          c  a private page of its own, such as a copy made by a store
 
 object: 5 in memory, 11 hole
-812 writer: 4 in its page table, 2 shared, 2 alone, 1 in swap, 3 dirty, 1
-  referenced, mapped 1 to 2 times
+812 writer: 5 in its page table, 2 shared, 2 alone, 1 of zeros, 1 in swap, 3
+  dirty, 1 referenced, mapped 1 to 2 times
 815 rea\nder: 4 in its page table, 2 shared, 1 private, 1 of zeros, 1 guard, 3
   dirty, 1 referenced, mapped 1 to 2 times, 8 not mapped by it
 page 0: frame 0x1a2b3 in 812 and 815: one piece of memory
@@ -268,11 +268,14 @@ func TestPagesProvesThatTwoProcessesShareAFrame(t *testing.T) {
 		t.Errorf("%+v", j)
 	}
 	// The mapping, and the object that it is of.
+	if err := os.Truncate("/dev/shm/"+name, int64(8*pageSize)); err != nil {
+		t.Fatal(err)
+	}
 	testenv.Eventually(t, "the mapping has them as well", func() bool {
 		out = mustRunKinds(t, "pages", fmt.Sprintf("map:%d/%s", a.Pid(), a.addr))
 		return strings.Contains(out, "one piece of memory")
 	})
-	if !strings.Contains(out, ", of posix:/"+name) {
+	if !strings.Contains(out, ", of posix:/"+name) || !strings.Contains(out, "\n4 pages of ") {
 		t.Errorf("\n%s", out)
 	}
 	// Private memory is no object.

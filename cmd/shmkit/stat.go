@@ -48,24 +48,11 @@ Several addresses are each tried; failures are reported, and the exit code is 1.
 			found := []kind.Object{}
 			w, users := &watch{a: a, ctx: cmd.Context()}, &kind.Names{}
 			err = a.each(cmd, addrs, func(addr address.Address) error {
-				o, err := staters[addr.Kind].Stat(addr)
-				if err != nil {
-					return err
+				o, _, err := w.stat(addr, staters[addr.Kind], users)
+				if err == nil {
+					found = append(found, o)
 				}
-				if k, _ := a.kinds.Kind(addr.Kind); isInspected(k) {
-					seen, err := w.object(o.Address)
-					if err != nil {
-						return err
-					}
-					for _, f := range k.(kind.Inspected).Describe([]inspect.Object{seen})[0].Fields {
-						if o.Value(f.Name) == nil {
-							o.Fields = append(o.Fields, f)
-						}
-					}
-					addFacts(&o, &seen, users)
-				}
-				found = append(found, o)
-				return nil
+				return err
 			})
 			if asJSON {
 				return firstError(a.printJSON(found), err)
@@ -83,6 +70,28 @@ Several addresses are each tried; failures are reported, and the exit code is 1.
 	}
 	jsonFlag(cmd, &asJSON, "print one JSON array of all objects")
 	return cmd
+}
+
+// stat returns what the kind tells of an object, and what is told of all; seen is what was seen of it, nil of
+// a kind that package inspect does not know.
+func (w *watch) stat(addr address.Address, can kind.Stater, users *kind.Names) (o kind.Object, seen *inspect.Object, err error) {
+	if o, err = can.Stat(addr); err != nil {
+		return o, nil, err
+	}
+	if k, _ := w.a.kinds.Kind(addr.Kind); isInspected(k) {
+		found, err := w.object(o.Address)
+		if err != nil {
+			return o, nil, err
+		}
+		for _, f := range k.(kind.Inspected).Describe([]inspect.Object{found})[0].Fields {
+			if o.Value(f.Name) == nil {
+				o.Fields = append(o.Fields, f)
+			}
+		}
+		addFacts(&o, &found, users)
+		seen = &found
+	}
+	return o, seen, nil
 }
 
 // isInspected reports whether package inspect sees the objects of a kind.

@@ -43,6 +43,18 @@ func (a *app) take(ctx context.Context, kinds []string, deep bool) (*inspect.Sna
 	return inspect.Take(ctx, &o)
 }
 
+// listedAs is the kind among which an object is listed. Of another IPC namespace a segment has no
+// identifier here, and is known by who maps it alone.
+func listedAs(o *inspect.Object) string {
+	if isForeign(o) {
+		return inspect.KindMap
+	}
+	return o.Kind
+}
+
+// isForeign reports whether an object is a segment of another IPC namespace.
+func isForeign(o *inspect.Object) bool { return o.Segment != nil && o.Segment.Namespace != 0 }
+
 // survey lists the objects of some kinds, after one look at all processes. What could not be listed is
 // reported, and the rest is returned: by kind.
 func (a *app) survey(cmd *cobra.Command, kinds []kind.Capable[kind.Lister], deep bool) (map[string][]item, error) {
@@ -54,7 +66,11 @@ func (a *app) survey(cmd *cobra.Command, kinds []kind.Capable[kind.Lister], deep
 	}
 	all, failed := map[string][]item{}, false
 	if len(inspected) > 0 {
-		s, err := a.take(cmd.Context(), inspected, deep)
+		wanted := inspected
+		if slices.Contains(inspected, inspect.KindMap) && !slices.Contains(inspected, inspect.KindSegment) {
+			wanted = append(slices.Clip(inspected), inspect.KindSegment) // for those of other namespaces
+		}
+		s, err := a.take(cmd.Context(), wanted, deep)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +81,7 @@ func (a *app) survey(cmd *cobra.Command, kinds []kind.Capable[kind.Lister], deep
 				failed = true
 				continue
 			}
-			seen[o.Kind] = append(seen[o.Kind], o)
+			seen[listedAs(&o)] = append(seen[listedAs(&o)], o)
 		}
 		if err := cmd.Context().Err(); err != nil {
 			return nil, err

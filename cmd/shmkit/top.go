@@ -108,7 +108,7 @@ func (t *topping) check(cmd *cobra.Command, a *app) error {
 
 // source is the machine, with what stat tells of an object.
 func (t *topping) source(a *app) *top.Live {
-	l := &top.Live{Tell: a.tellAll}
+	l := &top.Live{Options: a.inspect, Tell: a.tellAll}
 	if len(t.kinds) > 0 {
 		l.Options.Kinds = t.kinds
 	}

@@ -50,7 +50,14 @@ func (t *topping) live(ctx context.Context, a *app, source top.Source) error {
 		}
 	}
 	var ended *top.Ended
+	var gone *tcell.EventError
 	switch {
+	case errors.As(err, &gone): // a signal may be on its way that says so as well
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(patience):
+		}
 	case errors.Is(err, top.ErrInterrupted):
 		return endByInterrupt(ctx)
 	case errors.As(err, &ended):

@@ -20,9 +20,9 @@ import (
 	"github.com/shmkit/shmkit/internal/top"
 )
 
-// terminal is a terminal of which the test is the screen and the keys, and a program that
+// emulator is a terminal of which the test is the screen and the keys, and a program that
 // it belongs to.
-type terminal struct {
+type emulator struct {
 	t           testing.TB
 	screen, tty *os.File
 	before      *term.State
@@ -36,9 +36,9 @@ type terminal struct {
 
 // onTerminal starts a program on a terminal of its own, of xterm's sort unless env says
 // another one. It is killed when the test ends.
-func onTerminal(t testing.TB, columns, rows uint16, env []string, name string, args ...string) *terminal {
+func onTerminal(t testing.TB, columns, rows uint16, env []string, name string, args ...string) *emulator {
 	t.Helper()
-	e := &terminal{t: t, done: make(chan struct{}), cmd: exec.Command(name, args...)}
+	e := &emulator{t: t, done: make(chan struct{}), cmd: exec.Command(name, args...)}
 	var err error
 	if e.screen, e.tty, err = pty.Open(); err != nil {
 		t.Skipf("no terminal to be had: %v", err)
@@ -67,7 +67,7 @@ func onTerminal(t testing.TB, columns, rows uint16, env []string, name string, a
 }
 
 // read reads what is written to the terminal, from now on.
-func (e *terminal) read() *terminal {
+func (e *emulator) read() *emulator {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -91,10 +91,10 @@ func (e *terminal) read() *terminal {
 }
 
 // hangUp takes the terminal away.
-func (e *terminal) hangUp() { e.gone.Do(func() { e.screen.Close() }) }
+func (e *emulator) hangUp() { e.gone.Do(func() { e.screen.Close() }) }
 
 // state is how the terminal is set.
-func (e *terminal) state() *term.State {
+func (e *emulator) state() *term.State {
 	e.t.Helper()
 	s, err := term.GetState(int(e.tty.Fd()))
 	if err != nil {
@@ -104,17 +104,17 @@ func (e *terminal) state() *term.State {
 }
 
 // isAsBefore reports whether the terminal is set as it was.
-func (e *terminal) isAsBefore() bool { return reflect.DeepEqual(e.state(), e.before) }
+func (e *emulator) isAsBefore() bool { return reflect.DeepEqual(e.state(), e.before) }
 
 // text is all that was written so far.
-func (e *terminal) text() string {
+func (e *emulator) text() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.output.String()
 }
 
 // sees waits until a text was written, behind what was written first.
-func (e *terminal) sees(text string, behind int) {
+func (e *emulator) sees(text string, behind int) {
 	e.t.Helper()
 	defer func() {
 		if e.t.Failed() {
@@ -124,14 +124,14 @@ func (e *terminal) sees(text string, behind int) {
 	testenv.Eventually(e.t, "the terminal sees "+text, func() bool { return strings.Contains(e.text()[behind:], text) })
 }
 
-func (e *terminal) types(keys string) {
+func (e *emulator) types(keys string) {
 	e.t.Helper()
 	if _, err := e.screen.WriteString(keys); err != nil {
 		e.t.Fatal(err)
 	}
 }
 
-func (e *terminal) signal(sig syscall.Signal) {
+func (e *emulator) signal(sig syscall.Signal) {
 	e.t.Helper()
 	if err := e.cmd.Process.Signal(sig); err != nil {
 		e.t.Fatal(err)
@@ -139,7 +139,7 @@ func (e *terminal) signal(sig syscall.Signal) {
 }
 
 // ends waits until the program has ended, and returns how.
-func (e *terminal) ends() syscall.WaitStatus {
+func (e *emulator) ends() syscall.WaitStatus {
 	e.t.Helper()
 	select {
 	case <-e.done:
@@ -158,7 +158,7 @@ const (
 )
 
 // isRestored fails unless the terminal is as it was.
-func (e *terminal) isRestored() {
+func (e *emulator) isRestored() {
 	e.t.Helper()
 	if !e.isAsBefore() {
 		e.t.Error("the terminal is set otherwise than before")
@@ -171,7 +171,7 @@ func (e *terminal) isRestored() {
 	})
 }
 
-func startTop(t testing.TB, args ...string) *terminal {
+func startTop(t testing.TB, args ...string) *emulator {
 	t.Helper()
 	e := onTerminal(t, 80, 24, nil, "shmkit", append([]string{"top", "--interval", "100ms", "sem"}, args...)...).read()
 	e.sees(showsList, 0)
@@ -189,17 +189,17 @@ func TestTopRestoresTheTerminalHoweverItEnds(t *testing.T) {
 		return func(s syscall.WaitStatus) bool { return s.Signaled() && s.Signal() == sig }
 	}
 	for name, c := range map[string]struct {
-		end func(e *terminal)
+		end func(e *emulator)
 		how func(syscall.WaitStatus) bool
 	}{
-		"q":              {func(e *terminal) { e.types("q") }, exited(0)},
-		"q in a look":    {func(e *terminal) { e.types("?xjk/sem\r\rq") }, exited(0)},
-		"Ctrl-C":         {func(e *terminal) { e.types("\x03") }, signaled(syscall.SIGINT)},
-		"SIGINT":         {func(e *terminal) { e.signal(syscall.SIGINT) }, signaled(syscall.SIGINT)},
-		"SIGTERM":        {func(e *terminal) { e.signal(syscall.SIGTERM) }, signaled(syscall.SIGTERM)},
-		"SIGHUP":         {func(e *terminal) { e.signal(syscall.SIGHUP) }, signaled(syscall.SIGHUP)},
-		"SIGQUIT":        {func(e *terminal) { e.signal(syscall.SIGQUIT) }, exited(2)}, // with the stacks, as of any program
-		"typed a filter": {func(e *terminal) { e.types("/x"); e.signal(syscall.SIGTERM) }, signaled(syscall.SIGTERM)},
+		"q":              {func(e *emulator) { e.types("q") }, exited(0)},
+		"q in a look":    {func(e *emulator) { e.types("?xjk/sem\r\rq") }, exited(0)},
+		"Ctrl-C":         {func(e *emulator) { e.types("\x03") }, signaled(syscall.SIGINT)},
+		"SIGINT":         {func(e *emulator) { e.signal(syscall.SIGINT) }, signaled(syscall.SIGINT)},
+		"SIGTERM":        {func(e *emulator) { e.signal(syscall.SIGTERM) }, signaled(syscall.SIGTERM)},
+		"SIGHUP":         {func(e *emulator) { e.signal(syscall.SIGHUP) }, signaled(syscall.SIGHUP)},
+		"SIGQUIT":        {func(e *emulator) { e.signal(syscall.SIGQUIT) }, exited(2)}, // with the stacks, as of any program
+		"typed a filter": {func(e *emulator) { e.types("/x"); e.signal(syscall.SIGTERM) }, signaled(syscall.SIGTERM)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := startTop(t)
@@ -249,7 +249,8 @@ func TestTopThatPanicsRestoresTheTerminalFirst(t *testing.T) {
 func TestTopEndsWithItsTerminal(t *testing.T) {
 	e := startTop(t)
 	e.hangUp()
-	if s := e.ends(); s.Signal() != syscall.SIGHUP {
+	// It may see that the terminal is gone long before it is told.
+	if s := e.ends(); s.Signal() != syscall.SIGHUP && s.ExitStatus() != exitFailed {
 		t.Errorf("exit code %d, signal %v", s.ExitStatus(), s.Signal())
 	}
 	// Also if nobody tells it.
@@ -288,9 +289,9 @@ func TestTopEndsThoughNobodyReadsItsScreen(t *testing.T) {
 }
 
 func TestTopIsStoppedAndContinued(t *testing.T) {
-	for name, stop := range map[string]func(e *terminal){
-		"Ctrl-Z": func(e *terminal) { e.types("\x1a") },
-		"SIGTSTP": func(e *terminal) {
+	for name, stop := range map[string]func(e *emulator){
+		"Ctrl-Z": func(e *emulator) { e.types("\x1a") },
+		"SIGTSTP": func(e *emulator) {
 			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", e.cmd.Process.Pid))
 			var pid int
 			if err == nil {

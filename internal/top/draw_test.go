@@ -47,7 +47,7 @@ func TestHelpAtThreeSizes(t *testing.T) {
 // No size makes it panic, or write beside the screen, and each shows the row that is marked
 // as long as there is a line.
 func TestEverySmallScreenIsDrawn(t *testing.T) {
-	for width := range 30 {
+	for _, width := range []int{0, 1, 2, 3, 7, 8, 9, 13, 20, 29} {
 		for height := range 12 {
 			for _, keys := range []string{"", "<End>", "?", "/x", "i", "<Enter>"} {
 				v := viewOf(zoo())
@@ -125,11 +125,7 @@ func TestHostileNamesDoNotBreakTheScreen(t *testing.T) {
 			v.Filter = ""
 			v.choose()
 			text := drawn(t, v, width, 10)
-			for _, r := range text {
-				if r != '\n' && plain("x"+string(r)) != "x"+string(r) {
-					t.Fatalf("%q: %q on the screen:\n%s", name, r, text)
-				}
-			}
+			isPlain(t, text)
 			lines := strings.Split(text, "\n")
 			if width >= 40 {
 				at := func(line, column string) int {
@@ -149,10 +145,24 @@ func TestHostileNamesDoNotBreakTheScreen(t *testing.T) {
 			if text := drawn(t, v, width, 10); !strings.Contains(text, "\nlast line\n") {
 				t.Errorf("%q: a line behind it is gone:\n%s", name, text)
 			}
+			isPlain(t, drawn(t, v, width, 10))
 			v.Look(Looked{ID: looked.ID, Err: errors.New(name)})
-			drawn(t, v, width, 10)
+			isPlain(t, drawn(t, v, width, 10))
 			press(v, "<Esc>/"+name)
-			drawn(t, v, width, 10)
+			isPlain(t, drawn(t, v, width, 10))
+			v.Fail(errors.New(name))
+			press(v, "<Enter>")
+			isPlain(t, drawn(t, v, width, 10))
+		}
+	}
+}
+
+// isPlain fails if something is on a screen that may be more than text.
+func isPlain(t *testing.T, screen string) {
+	t.Helper()
+	for line := range strings.Lines(screen) {
+		if line = strings.TrimSuffix(line, "\n"); plain(line) != line {
+			t.Fatalf("%q on the screen:\n%s", line, screen)
 		}
 	}
 }

@@ -205,6 +205,21 @@ func TestTheMarkFollowsItsObject(t *testing.T) {
 	}
 }
 
+func TestTheWindowMovesOnlyWhenTheMarkLeavesIt(t *testing.T) {
+	v := viewOf(nil, many(100))
+	drawn(t, v, 80, 24)
+	for _, c := range []struct {
+		keys   string
+		offset int
+	}{{"<End>", 80}, {"<Up><Up>", 80}, {"<PgUp>", 78}, {"<Down>", 78}, {"<Home>", 0}, {"<Down><Down>", 0}, {"<PgDn>", 2}} {
+		press(v, c.keys)
+		drawn(t, v, 80, 24)
+		if v.offset != c.offset {
+			t.Errorf("%s: row %d is marked, and the window begins at %d, not at %d", c.keys, v.cursor, v.offset, c.offset)
+		}
+	}
+}
+
 // Whatever is pressed, shown and resized: the mark is on a row, and in the window.
 func TestTheMarkStaysInBounds(t *testing.T) {
 	keys := []string{"<Up>", "<Down>", "<PgUp>", "<PgDn>", "<Home>", "<End>", "k", "j", "g", "G", "r", "A", "/9<Enter>", "<Esc>", "<Tab>", "<Enter>", "<Left>", "<Right>", "?"}
@@ -213,13 +228,16 @@ func TestTheMarkStaysInBounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Fini()
-	samples := []*Sample{many(0), many(1), many(2), many(30), many(5000)}
+	var frames []*Frame
+	for _, n := range []int{0, 1, 2, 30, 5000} {
+		frames = append(frames, Compare(nil, many(n)))
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		v := NewView(Choice{Sort: "address"}, time.Second)
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			switch rapid.IntRange(0, 5).Draw(t, "what") {
 			case 0:
-				v.Show(Compare(nil, rapid.SampledFrom(samples).Draw(t, "sample")))
+				v.Show(rapid.SampledFrom(frames).Draw(t, "frame"))
 			case 1:
 				v.Resize(rapid.IntRange(0, 120).Draw(t, "width"), rapid.IntRange(0, 40).Draw(t, "height"))
 			default:

@@ -104,6 +104,11 @@ func TestLiveTellsWhatChanges(t *testing.T) {
 	name := testenv.Name(t)
 	path := filepath.Join("/dev/shm", name)
 	sparse(t, path)
+	mine, err := os.Open(path) // who looks is no user
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mine.Close()
 	user := testenv.Start(t, "user", dir, path)
 	user.Expect("done")
 	l := &Live{Options: inspect.Options{Dir: dir}}

@@ -46,8 +46,8 @@ func Run(ctx context.Context, screen tcell.Screen, source Source, v *View, o Opt
 			return context.Cause(ctx)
 		case e, ok := <-events:
 			for more := true; more; { // a burst of keys is drawn once
-				if !ok {
-					return nil
+				if !ok { // also when the context ends
+					return context.Cause(ctx)
 				}
 				if end, err := r.event(e); end {
 					return err

@@ -127,7 +127,6 @@ func TestRunShowsSamplesAndEnds(t *testing.T) {
 		"context":   {func(r *running) { r.end() }, func(err error) bool { return errors.Is(err, context.Canceled) }},
 		"a signal":  {func(r *running) { r.signals <- syscall.SIGQUIT }, func(err error) bool { var e *Ended; return errors.As(err, &e) && e.Signal == syscall.SIGQUIT }},
 		"a hang-up": {func(r *running) { _ = r.screen.PostEvent(tcell.NewEventError(syscall.EIO)) }, func(err error) bool { return err != nil && strings.Contains(err.Error(), "input/output") }},
-		"fini":      {func(r *running) { r.screen.Fini() }, func(err error) bool { return err == nil }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := begin(t, source(), 20*time.Millisecond)
@@ -203,13 +202,12 @@ func TestPauseStopsLookingAndGoesOn(t *testing.T) {
 	testenv.Eventually(t, "there are some", func() bool { return source.count() > 3 })
 	r.rune(' ')
 	r.sees("paused")
-	// One may be on its way.
-	testenv.Eventually(t, "it stands still", func() bool {
-		n := source.count()
-		time.Sleep(50 * time.Millisecond) // sleep-ok: nothing must happen in it
-		return source.count() == n
-	})
 	n := source.count()
+	time.Sleep(300 * time.Millisecond)        // sleep-ok: nothing must happen in it
+	if more := source.count() - n; more > 1 { // one may be on its way
+		t.Errorf("%d more samples", more)
+	}
+	n = source.count()
 	r.rune('j') // keys go on
 	r.rune(' ')
 	testenv.Eventually(t, "it goes on", func() bool { return source.count() > n+2 })

@@ -102,6 +102,11 @@ func (s *sampler) sample(ctx context.Context, p pace) {
 			case p = <-s.pace:
 				next, again = began.Add(p.interval), true
 			case <-due:
+				select { // what was said before it was time counts
+				case p = <-s.pace:
+					next, again = began.Add(p.interval), true
+				default:
+				}
 			}
 			if t != nil {
 				t.Stop()
