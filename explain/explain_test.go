@@ -246,6 +246,13 @@ func TestProcessesEndWithoutTheJanitor(t *testing.T) {
 	if len(family) != 2 || !slices.ContainsFunc(family, func(pid int) bool { return strconv.Itoa(pid) == line }) {
 		t.Fatalf("%s is not of %v", line, family)
 	}
+	t.Cleanup(func() { // if it fails
+		for _, pid := range family {
+			if !ended(pid) {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+	})
 	for _, pid := range family {
 		if strconv.Itoa(pid) == line {
 			continue
