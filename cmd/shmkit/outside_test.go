@@ -37,9 +37,18 @@ type holding struct {
 	shared, writable bool
 }
 
+// segmentClass is that of the segments of this IPC namespace.
+const segmentClass = "/SYSV"
+
+// ownIPC is the IPC namespace of this process.
+func ownIPC() string {
+	link, _ := os.Readlink("/proc/self/ns/ipc")
+	return link
+}
+
 // classOf tells apart what lies on the file system of the kernel alone.
 func classOf(path string) string {
-	for _, p := range []string{"/SYSV", "/memfd:", "/dev/zero"} {
+	for _, p := range []string{segmentClass, "/memfd:", "/dev/zero"} {
 		if strings.HasPrefix(path, p) {
 			return p
 		}
@@ -82,6 +91,7 @@ func holdingsOf(pid int) map[thing]holding {
 		return all
 	}
 	defer f.Close()
+	ipc, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/ipc", pid))
 	var at thing
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		line := lines.Text()
@@ -89,7 +99,7 @@ func holdingsOf(pid int) map[thing]holding {
 		switch {
 		case len(words) >= 5 && strings.Contains(words[0], "-"):
 			at = thing{}
-			if words[4] == "0" || len(words) < 6 {
+			if len(words) < 6 || words[4] == "0" && classOf(words[5]) != segmentClass { // the first segment of a namespace has the number 0
 				continue
 			}
 			from, to, _ := strings.Cut(words[0], "-")
@@ -97,6 +107,9 @@ func holdingsOf(pid int) map[thing]holding {
 			end, _ := strconv.ParseUint(to, 16, 64)
 			path := line[strings.Index(line, "/"):]
 			at = thing{classOf(path), words[3], words[4]}
+			if at.class == segmentClass && ipc != ownIPC() {
+				at.class += " of " + ipc // with numbers that others have as well
+			}
 			h := all[at]
 			h.pid, h.path = pid, path
 			h.mapped += end - start
@@ -156,7 +169,8 @@ func heldByAny(all map[thing][]holding, pids []int) map[thing][]holding {
 func objectOf(objects []facts, k thing) (facts, error) {
 	var found []facts
 	for _, f := range objects {
-		if f.s("kind") == "sysv" && k.class == "/SYSV" && f.s("id") == k.inode { // as the kernel numbers segments
+		// As the kernel numbers segments; those of other namespaces have no number here.
+		if f.s("kind") == "sysv" && k.class == segmentClass && fmt.Sprint(f["id"]) == k.inode {
 			found = append(found, f)
 			continue
 		}
