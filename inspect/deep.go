@@ -45,10 +45,10 @@ func (s *Snapshot) readDeep(pid int) deepProcess {
 			return true
 		}
 		u := d.uses[id]
-		u.resident += m.Resident()
-		u.huge += m.Huge()
+		u.resident += m.OfObject()
+		u.huge += m.Huge() - min(m.AnonHuge, m.Huge())
 		if m.HasFlag("lo") {
-			u.locked += m.Resident()
+			u.locked += m.OfObject()
 		}
 		u.pageSize = max(u.pageSize, m.PageSize)
 		d.uses[id] = u

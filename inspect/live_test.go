@@ -111,6 +111,18 @@ func TestAPOSIXObjectIsFoundWithWhoHasIt(t *testing.T) {
 	}
 }
 
+func TestACopyIsNoPartOfTheObject(t *testing.T) {
+	path, _ := shmFile(t)
+	st := statOf(t, path)
+	private := startMapper(t, "private", path)
+	private.touch("write", 0, 1)
+	o := only(t, take(t, nil), inode("posix", st.Ino))
+	u := userOf(t, &o, private.Pid())
+	if u.Shared || u.Writable || u.Mapped != uint64(pages*page) || u.Resident != (inspect.Amount{}) || o.Locked.Bytes != 0 {
+		t.Errorf("%+v, %v", u, o.Locked)
+	}
+}
+
 func TestAnObjectWithoutItsNameIsFoundWhereItIsMapped(t *testing.T) {
 	path, _ := shmFile(t)
 	st := statOf(t, path)

@@ -123,7 +123,7 @@ type User struct {
 	Command  string // as in /proc/PID/comm: at most 15 bytes, of any value
 	UID      uint32
 	Mapped   uint64 // bytes of address space
-	Resident Amount // of them, in the page tables of this process; Deep only
+	Resident Amount // of the object, in the page tables of this process; copies of a private mapping are not of it. Deep only
 
 	Shared     bool // it maps it shared: stores of it are seen by others
 	Writable   bool // it maps it shared, and may store now

@@ -123,6 +123,11 @@ func holdingsOf(pid int) map[thing]holding {
 			h := all[at]
 			h.rss += kib << 10
 			all[at] = h
+		case at != thing{} && words[0] == "Anonymous:": // copies of a private mapping
+			kib, _ := strconv.ParseUint(words[1], 10, 64)
+			h := all[at]
+			h.rss -= min(h.rss, kib<<10)
+			all[at] = h
 		}
 	}
 	return all

@@ -18,9 +18,9 @@ func newWhoCommand(a *app) *cobra.Command {
 		Short:      "Show which processes use an object",
 		Long: `Who shows the processes that map an object or have a descriptor of it, and of a
 lock, a queue, a topic and the like its living members: how much of their address
-space it takes (MAPPED), how much of that is in memory for them (RESIDENT), and
-how they have it mapped: shared or private, writable, executable. FDS are their
-descriptors of it.
+space it takes (MAPPED), how much of the object is in memory for them (RESIDENT;
+copies that a private mapping made are not of the object), and how they have it
+mapped: shared or private, writable, executable. FDS are their descriptors of it.
 
 Of other users' processes only root sees what they map and have open; who says how
 many could not be looked at. A process of another IPC namespace is marked; of a

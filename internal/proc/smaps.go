@@ -43,6 +43,9 @@ func (s *Smaps) HasFlag(two string) bool {
 // Resident returns how much of the mapping is in the page tables of the process.
 func (s *Smaps) Resident() uint64 { return s.Rss + s.SharedTLB + s.PrivateTLB }
 
+// OfObject returns how much of that is of what is mapped: without the copies that stores into a private mapping made.
+func (s *Smaps) OfObject() uint64 { return s.Resident() - min(s.Anonymous, s.Resident()) }
+
 // Huge returns how much of it is in huge pages of any sort.
 func (s *Smaps) Huge() uint64 {
 	return s.AnonHuge + s.ShmemHuge + s.FileHuge + s.SharedTLB + s.PrivateTLB
