@@ -52,7 +52,7 @@ type Object struct {
 	Removed bool // it has no name any more and goes with its last user
 
 	Users  []User // who maps it or has a descriptor of it, as far as seen, by PID
-	Hidden int    // processes that could not be looked at
+	Hidden int    // processes that could not be looked at, and may be users: not if the kernel's own count leaves none
 
 	Use    Use
 	UseWhy string // how that is known, or why it is not: "2 processes are attached"

@@ -73,7 +73,7 @@ func (s *Snapshot) segmentID(id int) ID {
 // common fills in what all of System V have.
 func (s *Snapshot) common(kind string, c *proc.IPC) Object {
 	return Object{Address: fmt.Sprintf("%s:id=%d", kind, c.ID), Kind: kind, Key: c.Key, IPC: c.ID, UID: c.UID, GID: c.GID,
-		CreatorUID: c.CreatorUID, CreatorGID: c.CreatorGID, Mode: fs.FileMode(c.Mode & 0o777), Changed: c.Changed, Hidden: s.hidden}
+		CreatorUID: c.CreatorUID, CreatorGID: c.CreatorGID, Mode: fs.FileMode(c.Mode & 0o777), Changed: c.Changed}
 }
 
 func (s *Snapshot) segmentCandidates() (all []candidate) {
@@ -127,7 +127,9 @@ func (s *Snapshot) segment(seg *proc.Segment) Object {
 			}
 		}
 	}
-	o.Segment.Unseen = max(0, o.Segment.Attachments-seen)
+	if o.Segment.Unseen = max(0, o.Segment.Attachments-seen); o.Segment.Unseen > 0 {
+		o.Hidden = s.hidden
+	}
 	switch n := o.Segment.Attachments - own; {
 	case n > 0 && o.Segment.Unseen > 0:
 		o.Use, o.UseWhy = Used, fmt.Sprintf("the kernel counts %d attachments, %d of them of processes that were not seen", n, o.Segment.Unseen)

@@ -62,12 +62,12 @@ func TestTheKernelsCountTellsAnyUserWhetherASegmentIsUsed(t *testing.T) {
 	testenv.Nobody(t)
 	seg := newSegment(t)
 	address := fmt.Sprintf("sysv:id=%d", seg.ID())
-	if o := lookAsNobody(t, t.TempDir(), address)[0]; o.Use != inspect.Unused {
+	if o := lookAsNobody(t, t.TempDir(), address)[0]; o.Use != inspect.Unused || o.Hidden != 0 {
 		t.Errorf("%+v", o)
 	}
 	says(t, "segment", fmt.Sprint(seg.ID()), "w")
 	o := lookAsNobody(t, t.TempDir(), address)[0]
-	if o.Use != inspect.Used || len(o.PIDs) != 0 || !strings.Contains(o.UseWhy, "not seen") {
+	if o.Use != inspect.Used || len(o.PIDs) != 0 || o.Hidden == 0 || !strings.Contains(o.UseWhy, "not seen") {
 		t.Errorf("%+v", o)
 	}
 	if o.Resident.Unknown != "" || o.Resident.Bytes < uint64(touched*page) {

@@ -35,7 +35,7 @@ are counted; ls file, --long and --json have them all.
 
 RESIDENT is what is in memory of it, and SWAP what is on swap. USERS are processes
 that map it or have a descriptor of it, and of a lock and the like its members; a
-? behind them says that there are processes which do not let this user look.
+? behind them says that there may be more, which this user is not let see.
 Marks: "removed" and "deleted" is what goes with its last user, "locked" what is
 kept from being swapped, "huge" what is of huge pages, "unused" what nobody living
 uses, "dead" an object that a process had open which has died, "unseen" what could

@@ -236,7 +236,7 @@ func (l *listing) row(o *inspect.Object, names *kind.Names) []string {
 	users := "-"
 	if isMapped(o) {
 		users = strconv.Itoa(countUsers(o))
-		if o.Hidden > 0 {
+		if o.Use == inspect.Unknown || o.Use == inspect.Used && o.Hidden > 0 {
 			users += "?"
 		}
 	}

@@ -26,7 +26,8 @@ Of other users' processes only root sees what they map and have open; who says h
 many could not be looked at. A process of another IPC namespace is marked; of a
 segment the kernel counts those it cannot show.
 
-It is no failure if nobody is seen. Several addresses are each tried; failures are
+Where nobody is seen it says whether that is because there is nobody. It is no
+failure. Several addresses are each tried; failures are
 reported, and the exit code is 1.
 
 --json prints one array, an object for each address, with "users", "users_hidden",
@@ -105,7 +106,7 @@ func (a *app) printWho(o kind.Object, seen *inspect.Object, titled bool) error {
 		if err := objectTable(list.Columns, list.Items, false).write(a.out, a, indent); err != nil {
 			return err
 		}
-	} else if _, err := fmt.Fprintln(a.out, indent+"nobody"); err != nil {
+	} else if _, err := fmt.Fprintln(a.out, indent+oneLine(unseenUsers(seen))); err != nil {
 		return err
 	}
 	if s := seen.Segment; s != nil && s.Unseen > 0 {
@@ -113,9 +114,20 @@ func (a *app) printWho(o kind.Object, seen *inspect.Object, titled bool) error {
 			return err
 		}
 	}
-	if seen.Hidden == 0 {
+	if seen.Hidden == 0 || len(list.Items) == 0 && seen.Use != inspect.Used {
 		return nil
 	}
 	_, err := fmt.Fprintf(a.out, "%s%s\n", indent, hiddenUsers(seen.Hidden).Long())
 	return err
+}
+
+// unseenUsers is what stands in the place of users where none was seen.
+func unseenUsers(seen *inspect.Object) string {
+	switch seen.Use {
+	case inspect.Unused:
+		return "nobody"
+	case inspect.Used:
+		return "nobody who can be seen"
+	}
+	return "unknown: " + seen.UseWhy
 }
