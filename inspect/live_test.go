@@ -227,7 +227,7 @@ func TestAFileIsAnObjectIfItIsMappedSharedToWriteOrByTwo(t *testing.T) {
 	wantPIDs(t, &o, writer)
 	ok(t, os.Remove(path))
 	o = only(t, take(t, nil), is)
-	if !o.Removed || o.Path != "" || o.Use != inspect.Used {
+	if !o.Removed || o.Path != "" || o.Name != path || o.Use != inspect.Used {
 		t.Errorf("without its name it is %+v", o)
 	}
 	if _, err := take(t, nil).Object("file:" + path); !errors.Is(err, fs.ErrNotExist) {

@@ -165,6 +165,9 @@ func (s *Snapshot) mappedFile(m *memory, kind string) (Object, error) {
 	if o.Address, ok = s.nameless(m); !ok {
 		return Object{}, fs.ErrNotExist
 	}
+	if kind == KindFile {
+		o.Name = m.path
+	}
 	if _, ok := s.inside(&o, m); !ok {
 		o.Removed = m.gone
 	}

@@ -18,7 +18,7 @@ type Object struct {
 	// "file:/proc/812/fd/5" by a descriptor, "map:812/7f12a0000000" by the address it is mapped at.
 	Address string
 	Kind    string // one of Kinds
-	Name    string // without the kind: "/frames", "orders"; of a memfd what it was created with; may be empty
+	Name    string // without the kind: "/frames", "orders"; of a memfd what it was created with; of a file that has lost its path that one; may be empty
 	Path    string // of its file; empty if it has none, or had
 	ID      ID     // what mappings know it by; zero if there is nothing to map
 	Key     uint32 // of what is System V's; 0: none

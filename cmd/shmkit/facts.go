@@ -49,6 +49,10 @@ func factsOf(o *inspect.Object, users *kind.Names) []kind.Field {
 	if o.Kind == inspect.KindSegment {
 		device = kind.Unknown("it is the kernel's own")
 	}
+	var was kind.Value = kind.Unknown("it has not lost its name")
+	if name := formerName(o); name != "" {
+		was = kind.Text(name)
+	}
 	mapped := 0
 	for _, u := range o.Users {
 		if u.Mapped > 0 {
@@ -59,6 +63,7 @@ func factsOf(o *inspect.Object, users *kind.Names) []kind.Field {
 		kind.Field{Name: "inode", Value: inode, Machine: !memory},
 		kind.Field{Name: "device", Value: device, Machine: !memory},
 		kind.Field{Name: "removed", Value: kind.Flag(o.Removed)},
+		kind.Field{Name: "was", Value: was, Machine: formerName(o) == ""},
 		kind.Field{Name: "in_use", Value: use{o.Use, o.UseWhy}},
 		kind.Field{Name: "in_use_why", Value: kind.Text(o.UseWhy), Machine: true},
 		kind.Field{Name: "mapped_by", Value: kind.Count(mapped), Machine: true},

@@ -58,8 +58,8 @@ keys and modes as strings. Each object has the keys of its kind, and "resident",
 "swapped", "dirty", "locked" and "huge", "users", each with "pid", "command",
 "uid", "mapped", "resident" (with --long only), "shared", "writable" and
 "descriptors", "users_hidden", the number of processes that could not be looked
-at, "in_use", which is "yes", "no" or "unknown", "in_use_why" and "removed". What
-is not known is null.`,
+at, "in_use", which is "yes", "no" or "unknown", "in_use_why", "removed", and
+"was", the name of what has lost it. What is not known is null.`,
 		Example: `  shmkit ls
   shmkit ls --sort size
   shmkit ls --orphans

@@ -39,3 +39,18 @@ func TestFilesThatAreOnlyReadAreCounted(t *testing.T) {
 		t.Errorf("the long form leaves out %d", len(counted))
 	}
 }
+
+func TestWhatHasLostItsNameIsToldByIt(t *testing.T) {
+	for _, o := range []*inspect.Object{
+		{Kind: inspect.KindPOSIX, Name: "/gone", Removed: true},
+		{Kind: inspect.KindFile, Name: "/gone", Removed: true},
+	} {
+		if got := whatIs(o); got != `was "/gone"` {
+			t.Errorf("%s: %q", o.Kind, got)
+		}
+		o.Removed = false
+		if got := whatIs(o); got != "" {
+			t.Errorf("%s that has its name: %q", o.Kind, got)
+		}
+	}
+}

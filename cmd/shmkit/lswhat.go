@@ -50,8 +50,8 @@ func whatIs(o *inspect.Object) string {
 	if o.Memfd != nil && o.Name != "" {
 		add("%q", o.Name)
 	}
-	if o.Removed && o.Kind == inspect.KindFile && o.Path != "" {
-		add("was %s", o.Path)
+	if name := formerName(o); name != "" {
+		add("was %q", name)
 	}
 	if names := commandsOf(o); names != "" && o.Shared == nil {
 		add("%s", names)
@@ -71,6 +71,14 @@ func whatIs(o *inspect.Object) string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// formerName is what an object was called that has lost its name; empty if it has one, or never had.
+func formerName(o *inspect.Object) string {
+	if o.Removed && (o.Kind == inspect.KindPOSIX || o.Kind == inspect.KindFile) {
+		return o.Name
+	}
+	return ""
 }
 
 // inShared says what an object of shmkit is for, and who has it.
