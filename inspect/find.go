@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -16,6 +17,10 @@ import (
 // mapped by anyone. fs.ErrNotExist: there is none.
 func (s *Snapshot) Object(text string) (Object, error) {
 	o, err := s.find(text)
+	var bad *address.Error // which says of what
+	if errors.As(err, &bad) {
+		return Object{}, err
+	}
 	if err != nil {
 		return Object{}, fmt.Errorf("%s: %w", text, err)
 	}
@@ -60,6 +65,9 @@ func (s *Snapshot) find(text string) (Object, error) {
 
 // findSystemV finds by key or identifier.
 func (s *Snapshot) findSystemV(kind string, is func(key uint32, id int) bool) (Object, error) {
+	if !s.options.wants(kind) {
+		return Object{}, fmt.Errorf("this kind was not looked at: Options.Kinds are %s", strings.Join(s.options.Kinds, ", "))
+	}
 	switch kind {
 	case KindSegment:
 		for i := range s.segments.rows {
@@ -152,12 +160,15 @@ func (s *Snapshot) findDescriptor(pid, fd int) (Object, error) {
 func (s *Snapshot) findMap(rest string) (Object, error) {
 	number, start, _ := strings.Cut(rest, "/")
 	pid, err := strconv.ParseInt(number, 10, 32)
+	if number == "self" {
+		pid, err = int64(s.self), nil
+	}
 	if err != nil {
-		return Object{}, fmt.Errorf("no decimal number is %q", number)
+		return Object{}, fmt.Errorf("%q is no number of a process", number)
 	}
 	at, err := strconv.ParseUint(start, 16, 64)
 	if err != nil {
-		return Object{}, fmt.Errorf("no hexadecimal number is %q", start)
+		return Object{}, fmt.Errorf("%q is no hexadecimal address", start)
 	}
 	for _, m := range s.memories {
 		for i := range m.maps {

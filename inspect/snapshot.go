@@ -57,14 +57,18 @@ type table[T any] struct {
 	err  error
 }
 
-// Take walks over all processes once. The error is that of the context, or that there are no
-// processes to see at Options.Proc.
+// Take walks over all processes once. The error is that of the context, that there are no
+// processes to see at Options.Proc, or that Options.Kinds has what is no kind.
 func Take(ctx context.Context, o *Options) (*Snapshot, error) {
 	if o == nil {
 		o = &Options{}
 	}
 	s := &Snapshot{options: *o, pageSize: uint64(os.Getpagesize()), deep: map[int]deepProcess{}}
 	s.options.Kinds = slices.Clone(o.Kinds)
+	s.options.Proc, s.options.Shm = o.proc(), o.shm()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	w, err := walk(ctx, &s.options)
 	if err != nil {
 		return nil, err

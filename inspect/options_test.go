@@ -1,0 +1,66 @@
+package inspect_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/shmkit/shmkit/inspect"
+	"github.com/shmkit/shmkit/internal/sys"
+)
+
+func TestAKindThatThereIsNotIsAnError(t *testing.T) {
+	s, err := inspect.Take(ctx(), &inspect.Options{Kinds: []string{"sysv", "shm"}})
+	if s != nil || err == nil || !strings.Contains(err.Error(), `"shm"`) || !strings.Contains(err.Error(), "posix") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What was not looked for is not said to be missing.
+func TestAnObjectOfAKindThatWasNotWantedIsNotMissing(t *testing.T) {
+	seg := newSegment(t)
+	s := take(t, &inspect.Options{Kinds: []string{"posix"}})
+	for _, address := range []string{fmt.Sprintf("sysv:id=%d", seg.ID()), "sem:1", "msg:1"} {
+		if _, err := s.Object(address); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "Kinds") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+func TestASlashBehindADirectoryChangesNothing(t *testing.T) {
+	path, name := shmFile(t)
+	holder, _ := says(t, "holds", path)
+	o := only(t, take(t, &inspect.Options{Proc: "/proc/", Shm: "/dev/shm/"}), inode("posix", statOf(t, path).Ino))
+	if o.Address != "posix:/"+name || o.Path != path {
+		t.Errorf("%+v", o)
+	}
+	wantPIDs(t, &o, holder)
+}
+
+func TestAProcessMayBeCalledSelf(t *testing.T) {
+	path, _ := shmFile(t)
+	m := startMapper(t, "shared", path)
+	s := take(t, nil)
+	o, err := s.Object(fmt.Sprintf("map:%d/%x", m.Pid(), m.addr))
+	ok(t, err)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	ok(t, err)
+	defer f.Close()
+	here := mapHere(t, int(f.Fd()), uint64(page), sys.MAP_SHARED)
+	s = take(t, nil)
+	own, err := s.Object(fmt.Sprintf("map:self/%x", here))
+	ok(t, err)
+	if own.ID != o.ID || own.Address != o.Address || os.Getpid() == m.Pid() {
+		t.Errorf("%+v, and by another process %+v", own, o)
+	}
+}
+
+func TestABadAddressIsNamedOnce(t *testing.T) {
+	_, err := take(t, nil).Object("nosuch:x")
+	if err == nil || strings.Count(err.Error(), "nosuch:x") != 1 {
+		t.Errorf("%v", err)
+	}
+}
