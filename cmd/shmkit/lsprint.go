@@ -5,7 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 
 	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/kind"
@@ -81,7 +82,19 @@ func (l *listing) printKind(k kind.Capable[kind.Lister]) error {
 	if _, ok := k.Kind.(kind.Inspected); ok {
 		columns = withFacts(columns)
 	}
-	return objectTable(columns, objects, l.long).write(l.a.out, l.a, "")
+	t := objectTable(columns, objects, l.long)
+	if last := t.columns[len(t.columns)-1]; last.Field == "command" { // of which the beginning will do
+		t.screen = l.width()
+	}
+	return t.write(l.a.out, l.a, "")
+}
+
+// width is where lines end; 0 if they do not: in the long form, and where there is no screen.
+func (l *listing) width() (columns int) {
+	if l.a.screen != nil && !l.long {
+		columns, _ = l.a.screen()
+	}
+	return columns
 }
 
 // withFacts adds what the long form shows of every kind.
@@ -188,9 +201,7 @@ func (l *listing) printTable(seen, more []*inspect.Object) error {
 		t.rows = append(t.rows, l.row(o, names))
 	}
 	t.wide = widestAddress
-	if l.a.screen != nil && !l.long {
-		t.screen, _ = l.a.screen()
-	}
+	t.screen = l.width()
 	if err := t.write(l.a.out, l.a, ""); err != nil {
 		return err
 	}
@@ -285,11 +296,17 @@ func total(seen []*inspect.Object) string {
 	return text
 }
 
-// fit cuts text to a width.
+// fit cuts text to a width in cells of a terminal.
 func fit(text string, width int) string {
-	if utf8.RuneCountInString(text) <= width {
+	if uniseg.StringWidth(text) <= width {
 		return text
 	}
-	runes := []rune(text)
-	return strings.TrimRight(string(runes[:max(width-1, 0)]), " ,") + "…"
+	n := 0
+	for cells, g := 0, uniseg.NewGraphemes(text); g.Next(); {
+		if cells += g.Width(); cells > width-1 {
+			break
+		}
+		_, n = g.Positions()
+	}
+	return strings.TrimRight(text[:n], " ,") + "…"
 }

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 
 	"github.com/shmkit/shmkit/internal/kind"
 )
@@ -59,10 +60,10 @@ func cell(v kind.Value, long bool) string {
 func (t *table) write(w io.Writer, a *app, indent string) error {
 	widths := make([]int, len(t.columns))
 	for i, c := range t.columns {
-		widths[i] = utf8.RuneCountInString(c.Heading)
+		widths[i] = uniseg.StringWidth(c.Heading)
 		for _, row := range t.rows {
 			row[i] = oneLine(row[i])
-			if n := utf8.RuneCountInString(row[i]); i > 0 || t.wide == 0 || n <= t.wide {
+			if n := uniseg.StringWidth(row[i]); i > 0 || t.wide == 0 || n <= t.wide {
 				widths[i] = max(widths[i], n)
 			}
 		}
@@ -75,7 +76,7 @@ func (t *table) write(w io.Writer, a *app, indent string) error {
 		return err
 	}
 	for _, row := range t.rows {
-		if utf8.RuneCountInString(row[0]) > widths[0] {
+		if uniseg.StringWidth(row[0]) > widths[0] {
 			if _, err := fmt.Fprintln(w, indent+row[0]); err != nil {
 				return err
 			}
@@ -98,7 +99,7 @@ func (t *table) line(cells []string, widths []int) string {
 		if i > 0 {
 			b.WriteString("  ")
 		}
-		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text))
+		pad := strings.Repeat(" ", widths[i]-uniseg.StringWidth(text))
 		if t.columns[i].Right {
 			b.WriteString(pad + text)
 		} else {
