@@ -49,6 +49,10 @@ func TestWhatHasLostItsNameIsToldByIt(t *testing.T) {
 			t.Errorf("%s: %q", o.Kind, got)
 		}
 		o.Removed = false
+		if got := whatIs(o); got != `"/gone" of another mount namespace` {
+			t.Errorf("%s whose name is not here: %q", o.Kind, got)
+		}
+		o.Path = "/gone"
 		if got := whatIs(o); got != "" {
 			t.Errorf("%s that has its name: %q", o.Kind, got)
 		}

@@ -50,8 +50,11 @@ func whatIs(o *inspect.Object) string {
 	if o.Memfd != nil && o.Name != "" {
 		add("%q", o.Name)
 	}
-	if name := formerName(o); name != "" {
+	switch name := formerName(o); {
+	case name != "":
 		add("was %q", name)
+	case (o.Kind == inspect.KindPOSIX || o.Kind == inspect.KindFile) && o.Path == "" && o.Name != "":
+		add("%q of another mount namespace", o.Name)
 	}
 	if names := commandsOf(o); names != "" && o.Shared == nil {
 		add("%s", names)

@@ -45,7 +45,9 @@ func (Objects) Columns() []kind.Column {
 func (Objects) Describe(seen []inspect.Object) []kind.Object {
 	names, all := &kind.Names{}, []kind.Object{}
 	for i := range seen {
-		all = append(all, describe(kind.AddressOf(&seen[i]), inode.Seen(&seen[i]), names))
+		o := describe(kind.AddressOf(&seen[i]), inode.Seen(&seen[i]), names)
+		o.Set("name", kind.Text(seen[i].Name)) // of what has lost it, or has it elsewhere, the address does not tell
+		all = append(all, o)
 	}
 	return all
 }
