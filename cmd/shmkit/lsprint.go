@@ -97,11 +97,14 @@ func (l *listing) width() (columns int) {
 	return columns
 }
 
-// withFacts adds what the long form shows of every kind.
+// withFacts adds what the long form shows of every kind, in front of a command, which is long.
 func withFacts(columns []kind.Column) []kind.Column {
-	shown := map[string]bool{}
-	for _, c := range columns {
+	shown, command := map[string]bool{}, []kind.Column{}
+	for i, c := range columns {
 		shown[c.Field] = true
+		if i == len(columns)-1 && c.Field == "command" {
+			columns, command = columns[:i:i], columns[i:]
+		}
 	}
 	for _, c := range []kind.Column{
 		{Heading: "RESIDENT", Field: "resident", Right: true, Long: true}, {Heading: "SWAP", Field: "swapped", Right: true, Long: true},
@@ -112,7 +115,7 @@ func withFacts(columns []kind.Column) []kind.Column {
 			columns = append(columns, c)
 		}
 	}
-	return columns
+	return append(columns, command...)
 }
 
 // printOne prints all objects in one table, and the kinds behind it that package inspect does not know.

@@ -211,7 +211,16 @@ func mappedThing(m *inspect.Mapping) string {
 		text = m.Path
 	}
 	if m.Gone && m.Path != "" && strings.HasPrefix(m.Object, "map:") {
-		text += fmt.Sprintf(" (was %s)", m.Path)
+		switch m.ID.Class {
+		case inspect.MemfdClass:
+			text += fmt.Sprintf(" (memfd %q)", strings.TrimPrefix(m.Path, "/memfd:"))
+		case inspect.AnonymousClass:
+			text += " (never had a name)"
+		case inspect.SegmentClass:
+			text += " (segment of another IPC namespace)"
+		default:
+			text += fmt.Sprintf(" (was %s)", m.Path)
+		}
 	}
 	return kind.Text(text).Short()
 }

@@ -58,3 +58,31 @@ func TestTheTableOfAKindEndsWhereTheScreenDoes(t *testing.T) {
 		}
 	}
 }
+
+// In the long form a command stands at the end as well, and not between other columns.
+func TestACommandIsTheLastColumn(t *testing.T) {
+	for _, k := range kind.With[kind.Lister](allKinds()) {
+		columns := withFacts(k.Can.Columns())
+		for i, c := range columns {
+			if c.Field == "command" && i < len(columns)-1 {
+				t.Errorf("%s: %s is behind the command", k.Name(), columns[len(columns)-1].Heading)
+			}
+		}
+	}
+}
+
+// Of what has no name it is said what it is, and not what the kernel calls it.
+func TestAMappingSaysWhatItIsOf(t *testing.T) {
+	for want, m := range map[string]inspect.Mapping{
+		`map:1/2 (memfd "ring\n")`:                   {Object: "map:1/2", Path: "/memfd:ring\n", Gone: true, ID: inspect.ID{Class: inspect.MemfdClass}},
+		"map:1/2 (never had a name)":                 {Object: "map:1/2", Path: "/dev/zero", Gone: true, ID: inspect.ID{Class: inspect.AnonymousClass}},
+		"map:1/2 (segment of another IPC namespace)": {Object: "map:1/2", Path: "/SYSV00000000", Gone: true, ID: inspect.ID{Class: inspect.SegmentClass}},
+		"map:1/2 (was /dev/shm/gone)":                {Object: "map:1/2", Path: "/dev/shm/gone", Gone: true, ID: inspect.ID{Class: inspect.FileClass}},
+		"file:/usr/lib/x.so":                         {Object: "file:/usr/lib/x.so", Path: "/usr/lib/x.so", ID: inspect.ID{Class: inspect.FileClass}},
+		"[heap]":                                     {Path: "[heap]"},
+	} {
+		if got := mappedThing(&m); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
