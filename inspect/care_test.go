@@ -151,3 +151,57 @@ func TestWhatIsSeenIsLookedAtAgainIfTheKernelCountsLess(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+// leased is a file that another one may not open without breaking a lease.
+func leased(t *testing.T, f *os.File) {
+	t.Helper()
+	if err := sys.Lease(int(f.Fd())); err != nil {
+		t.Skipf("no lease: %v", err)
+	}
+	t.Cleanup(func() {
+		if wanted, err := sys.LeaseWanted(int(f.Fd())); wanted || err != nil {
+			t.Errorf("the lease is to be given back: %v, %v", wanted, err)
+		}
+		if err := sys.EndLease(int(f.Fd())); err != nil {
+			t.Error(err)
+		}
+		f.Close()
+	})
+}
+
+func TestLookingAtAnObjectOfShmkitBreaksNoLease(t *testing.T) {
+	dir := filepath.Join("/dev/shm", testenv.Name(t))
+	ok(t, os.Mkdir(dir, 0o700))
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	f, err := os.OpenFile(filepath.Join(dir, "lock.leased"), os.O_CREATE|os.O_RDWR, 0o600)
+	ok(t, err)
+	_, err = f.Write(make([]byte, page))
+	ok(t, err)
+	leased(t, f)
+	o, err := take(t, &inspect.Options{Dir: dir}).Object("lock:leased")
+	ok(t, err)
+	if o.Err == nil || !strings.Contains(o.Err.Error(), "lease") || o.Use == inspect.Unused {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestLookingAtAMemfdBreaksNoLease(t *testing.T) {
+	fd, err := sys.MemfdCreate(testenv.Name(t), sys.MFD_CLOEXEC|sys.MFD_ALLOW_SEALING)
+	ok(t, err)
+	first := os.NewFile(uintptr(fd), "memfd")
+	_, err = first.Write([]byte("x"))
+	ok(t, err)
+	f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", fd), os.O_RDWR, 0) // which the kernel counts as open to write
+	ok(t, err)
+	ok(t, first.Close())
+	leased(t, f)
+	o, err := take(t, nil).Object(fmt.Sprintf("memfd:%d/%d", os.Getpid(), f.Fd()))
+	ok(t, err)
+	if !strings.Contains(o.Resident.Unknown, "lease") || !strings.Contains(o.Memfd.SealsUnknown, "lease") {
+		t.Errorf("resident %v, seals %v", o.Resident, o.Memfd)
+	}
+}

@@ -64,3 +64,18 @@ func TestABadAddressIsNamedOnce(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// In a PID namespace others are not even counted: nobody seen does not mean nobody.
+func TestWhoSeesNotAllProcessesKnowsNotThatNothingIsUsed(t *testing.T) {
+	path, _ := shmFile(t)
+	is := inode("posix", statOf(t, path).Ino)
+	for namespace, want := range map[string]inspect.Use{"pid:[4026531836]": inspect.Unused, "pid:[4026539999]": inspect.Unknown} {
+		root := t.TempDir()
+		ok(t, os.MkdirAll(root+"/self/ns", 0o700))
+		ok(t, os.Symlink(namespace, root+"/self/ns/pid"))
+		o := only(t, take(t, &inspect.Options{Proc: root, Kinds: []string{"posix"}}), is)
+		if o.Use != want || (want == inspect.Unknown) != strings.Contains(o.UseWhy, "PID namespace") {
+			t.Errorf("%s: %v: %s", namespace, o.Use, o.UseWhy)
+		}
+	}
+}
