@@ -222,11 +222,14 @@ func TestAFileIsAnObjectIfItIsMappedSharedToWriteOrByTwo(t *testing.T) {
 	}
 	reader.Kill()
 	second.Kill()
-	writer, _ := says(t, "file", path, "w")
+	writer, fd := says(t, "file", path, "w", "keep")
 	o = only(t, take(t, nil), is)
 	wantPIDs(t, &o, writer)
 	ok(t, os.Remove(path))
 	o = only(t, take(t, nil), is)
+	if u := userOf(t, &o, writer.Pid()); fmt.Sprint(u.Descriptors) != "["+fd[0]+"]" {
+		t.Errorf("the writer has descriptors %v, expected %s", u.Descriptors, fd[0])
+	}
 	if !o.Removed || o.Path != "" || o.Name != path || o.Use != inspect.Used {
 		t.Errorf("without its name it is %+v", o)
 	}

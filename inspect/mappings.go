@@ -159,24 +159,33 @@ func (r *mapReader) object(m *Mapping) string {
 // linked finds the name of a file that had none when it was opened (O_TMPFILE), and was given one later: for ever
 // the kernel says "#123 (deleted)" to who made it. Empty: it has none.
 func (r *mapReader) linked(dir, file string, id ID) string {
-	if !strings.HasPrefix(file, "#") {
+	if !bornNameless(file) {
 		return ""
 	}
 	names, looked := r.born[dir]
 	if !looked {
-		names = map[ID]string{}
-		entries, _ := os.ReadDir(dir) // who may not read it is told the address of the mapping
-		for _, e := range entries {
-			if st, err := stat(filepath.Join(dir, e.Name()), false); err == nil {
-				names[fileID(&st)] = e.Name()
-			}
-		}
+		names = filesOf(dir) // who may not read it is told the address of the mapping
 		if r.born == nil {
 			r.born = map[string]map[ID]string{}
 		}
 		r.born[dir] = names
 	}
 	return names[id]
+}
+
+// bornNameless reports whether a file was opened without a name, by what the kernel calls it instead.
+func bornNameless(file string) bool { return strings.HasPrefix(file, "#") }
+
+// filesOf are the names in a directory by what they are of; none if it may not be read.
+func filesOf(dir string) map[ID]string {
+	names := map[ID]string{}
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if st, err := stat(filepath.Join(dir, e.Name()), false); err == nil {
+			names[fileID(&st)] = e.Name()
+		}
+	}
+	return names
 }
 
 // sizes is what smaps tells.

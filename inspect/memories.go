@@ -165,14 +165,28 @@ func (s *Snapshot) mappedFile(m *memory, kind string) (Object, error) {
 	if o.Address, ok = s.nameless(m); !ok {
 		return Object{}, fs.ErrNotExist
 	}
-	if kind == KindFile {
-		o.Name = m.path
-	}
 	if _, ok := s.inside(&o, m); !ok {
 		o.Removed = m.gone
 	}
+	if name := s.linked(m, &o); name != "" {
+		o.Address, o.Path = "file:"+name, name
+	} else if kind == KindFile {
+		o.Name = m.path
+	}
 	s.judge(&o)
 	return o, nil
+}
+
+// linked finds the path of a file that had none when it was opened and was given one later.
+func (s *Snapshot) linked(m *memory, o *Object) string {
+	dir, file := path.Split(m.path)
+	if !m.gone || o.Removed || !bornNameless(file) {
+		return ""
+	}
+	if name := filesOf(dir)[m.id]; name != "" {
+		return path.Join(dir, name)
+	}
+	return ""
 }
 
 // names are the paths that a file may have. One that ends in " (deleted)" may be called so.

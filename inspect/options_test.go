@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/shmkit/shmkit/filemap"
 	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/sys"
 )
@@ -77,5 +80,27 @@ func TestWhoSeesNotAllProcessesKnowsNotThatNothingIsUsed(t *testing.T) {
 		if o.Use != want || (want == inspect.Unknown) != strings.Contains(o.UseWhy, "PID namespace") {
 			t.Errorf("%s: %v: %s", namespace, o.Use, o.UseWhy)
 		}
+	}
+}
+
+// For ever the kernel calls a file by the number it was made with, that was given its name when it was whole.
+func TestAFileThatGotItsNameLaterIsCalledByIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "made")
+	f, err := filemap.Create(path, int64(page), nil)
+	ok(t, err)
+	defer f.Close()
+	is := inode("file", statOf(t, path).Ino)
+	o := only(t, take(t, nil), is)
+	if o.Address != "file:"+path || o.Path != path || o.Name != "" || o.Removed || len(o.Users) != 1 || len(o.Users[0].Descriptors) == 0 {
+		t.Errorf("%+v", o)
+	}
+	p, err := inspect.MappingsOf(os.Getpid(), nil)
+	ok(t, err)
+	if !slices.ContainsFunc(p.Mappings, func(m inspect.Mapping) bool { return m.Object == "file:"+path }) {
+		t.Error("no mapping is of it")
+	}
+	ok(t, os.Remove(path))
+	if o := only(t, take(t, nil), is); !o.Removed || o.Path != "" {
+		t.Errorf("without it: %+v", o)
 	}
 }

@@ -49,7 +49,7 @@ func TestWhatHasLostItsNameIsToldByIt(t *testing.T) {
 			t.Errorf("%s: %q", o.Kind, got)
 		}
 		o.Removed = false
-		if got := whatIs(o); got != `"/gone" of another mount namespace` {
+		if got := whatIs(o); got != `"/gone", not reachable here` {
 			t.Errorf("%s whose name is not here: %q", o.Kind, got)
 		}
 		o.Path = "/gone"

@@ -54,7 +54,7 @@ func whatIs(o *inspect.Object) string {
 	case name != "":
 		add("was %q", name)
 	case (o.Kind == inspect.KindPOSIX || o.Kind == inspect.KindFile) && o.Path == "" && o.Name != "":
-		add("%q of another mount namespace", o.Name)
+		add("%q, not reachable here", o.Name)
 	}
 	if names := commandsOf(o); names != "" && o.Shared == nil {
 		add("%s", names)
