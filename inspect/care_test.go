@@ -88,6 +88,8 @@ func made(t *testing.T, path string, fsType string) (root string) {
 		ok(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o700))
 		ok(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o600))
 	}
+	ok(t, os.Mkdir(filepath.Join(root, "50/fd"), 0o700))
+	ok(t, os.Symlink(path, filepath.Join(root, "50/fd/3")))
 	return root
 }
 
@@ -105,6 +107,16 @@ func TestAFileSystemThatMayNotAnswerIsNotAsked(t *testing.T) {
 		}
 		if found && (o.Resident.Unknown == "") != asked || remote && !strings.Contains(o.Allocated.Unknown, "not asked") {
 			t.Errorf("%s: allocated %v, resident %v", fsType, o.Allocated, o.Resident)
+		}
+		// Of a descriptor its path must do, and by an address in a process nothing more is found out.
+		if remote {
+			byMap, err := s.Object("map:50/7f0000000000")
+			ok(t, err)
+			for _, o := range []inspect.Object{o, byMap} {
+				if fmt.Sprint(o.Users[0].Descriptors) != "[3]" || !strings.Contains(o.Allocated.Unknown, "not asked") {
+					t.Errorf("%s: descriptors %v, allocated %v", fsType, o.Users[0].Descriptors, o.Allocated)
+				}
+			}
 		}
 		if !found && len(all) != 1 {
 			t.Errorf("%s: %v", fsType, all)

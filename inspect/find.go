@@ -195,7 +195,7 @@ func (s *Snapshot) tell(m *memory) (Object, error) {
 		}
 		return s.foreignSegment(m)
 	}
-	if !m.gone {
+	if !m.gone && !s.remote(m.id) {
 		if o, err := s.findPath(m.path); err == nil && o.ID == m.id {
 			return o, nil
 		}

@@ -154,14 +154,24 @@ func (s *Snapshot) resolve(all []held) {
 		return
 	}
 	wanted := map[string]bool{}
+	remote := map[string]*memory{} // which may not answer a stat: the path must do
 	for _, m := range s.memories {
-		if m.id.Class == FileClass && m.shared() {
+		switch {
+		case m.id.Class != FileClass || !m.shared():
+		case s.remote(m.id):
+			remote[m.path] = m
+			remote[m.path+string(deletedPath)] = m
+		default:
 			wanted[m.path] = true
 			wanted[m.path+string(deletedPath)] = true
 		}
 	}
 	b := proc.NewBuffer()
 	for _, h := range all {
+		if m := remote[h.path]; m != nil {
+			m.fds = append(m.fds, h.descriptor)
+			continue
+		}
 		if !wanted[h.path] {
 			continue
 		}
