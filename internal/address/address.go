@@ -110,7 +110,11 @@ func Parse(text string) (Address, error) {
 	case text == "":
 		return fail("it is empty")
 	case isPath(text):
-		return fail("it is a path: write file:" + text + ", or, if that is the name, topic:" + text)
+		reason := "it is a path: write file:" + text + ", or, if that is the name, topic:" + text
+		if strings.LastIndex(text, "/") == 0 && text != "/" {
+			reason += " or posix:" + text
+		}
+		return fail(reason)
 	case !found && isKey(text):
 		return fail("it has no kind: write sysv:" + text + ", or, if that is the name, topic:" + text)
 	case !found:

@@ -84,7 +84,7 @@ func TestWrongAddressesSayWhy(t *testing.T) {
 		"":                             "empty",
 		"0x5eed":                       "it has no kind: write sysv:0x5eed, or, if that is the name, topic:0x5eed",
 		"-12":                          "write sysv:-12, or",
-		"/frames":                      "it is a path: write file:/frames, or, if that is the name, topic:/frames",
+		"/frames":                      "it is a path: write file:/frames, or, if that is the name, topic:/frames or posix:/frames",
 		"./frames":                     "write file:./frames, or",
 		"../a:b":                       "write file:../a:b, or",
 		"frames\x00":                   "zero byte",
