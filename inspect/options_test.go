@@ -76,6 +76,7 @@ func TestWhoSeesNotAllProcessesKnowsNotThatNothingIsUsed(t *testing.T) {
 		root := t.TempDir()
 		ok(t, os.MkdirAll(root+"/self/ns", 0o700))
 		ok(t, os.Symlink(namespace, root+"/self/ns/pid"))
+		aProcess(t, root)
 		o := only(t, take(t, &inspect.Options{Proc: root, Kinds: []string{"posix"}}), is)
 		if o.Use != want || (want == inspect.Unknown) != strings.Contains(o.UseWhy, "PID namespace") {
 			t.Errorf("%s: %v: %s", namespace, o.Use, o.UseWhy)
@@ -102,5 +103,22 @@ func TestAFileThatGotItsNameLaterIsCalledByIt(t *testing.T) {
 	ok(t, os.Remove(path))
 	if o := only(t, take(t, nil), is); !o.Removed || o.Path != "" {
 		t.Errorf("without it: %+v", o)
+	}
+}
+
+// aProcess makes what looks like a process that uses nothing.
+func aProcess(t *testing.T, root string) {
+	t.Helper()
+	ok(t, os.MkdirAll(root+"/7/fd", 0o700))
+	ok(t, os.WriteFile(root+"/7/maps", []byte("7f0000000000-7f0000001000 rw-p 00000000 00:00 0\n"), 0o600))
+	ok(t, os.WriteFile(root+"/7/comm", []byte("idle\n"), 0o600))
+}
+
+// Where /proc is not mounted there are processes all the same.
+func TestWhereNoProcessIsSeenNothingIsUnused(t *testing.T) {
+	path, _ := shmFile(t)
+	o := only(t, take(t, &inspect.Options{Proc: t.TempDir(), Kinds: []string{"posix"}}), inode("posix", statOf(t, path).Ino))
+	if o.Use != inspect.Unknown || !strings.Contains(o.UseWhy, "mounted") {
+		t.Errorf("%v: %s", o.Use, o.UseWhy)
 	}
 }

@@ -3,6 +3,7 @@ package proc
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"time"
 
 	"github.com/shmkit/shmkit/internal/sys"
@@ -56,7 +57,10 @@ func table(root, file string, f func(r *row)) error {
 	}
 	defer dir.Close()
 	p := tableParser{f: f}
-	return NewBuffer().lines(dir, sys.NameOf("sysvipc/"+file), p.line)
+	if err := NewBuffer().lines(dir, sys.NameOf("sysvipc/"+file), p.line); err != nil {
+		return fmt.Errorf("%s/sysvipc/%s: %w", cmp.Or(root, Default), file, err)
+	}
+	return nil
 }
 
 // A tableParser knows columns by the headings in the first line, so that those of an older or newer kernel are
