@@ -122,3 +122,20 @@ func TestWhereNoProcessIsSeenNothingIsUnused(t *testing.T) {
 		t.Errorf("%v: %s", o.Use, o.UseWhy)
 	}
 }
+
+// A segment of a container has no number here, but its key is known.
+func TestASegmentOfAnotherNamespaceHasItsKey(t *testing.T) {
+	root := t.TempDir()
+	aProcess(t, root)
+	for _, p := range []string{"/self", "/7"} {
+		ok(t, os.MkdirAll(root+p+"/ns", 0o700))
+		ok(t, os.Symlink("ipc:["+map[string]string{"/self": "4026531839", "/7": "4026532180"}[p]+"]", root+p+"/ns/ipc"))
+	}
+	ok(t, os.MkdirAll(root+"/sysvipc", 0o700))
+	ok(t, os.WriteFile(root+"/sysvipc/shm", nil, 0o600))
+	ok(t, os.WriteFile(root+"/7/maps", []byte("7f0000000000-7f0000001000 rw-s 00000000 00:01 5 /SYSV01aa0001 (deleted)\n"), 0o600))
+	all := listed(t, take(t, &inspect.Options{Proc: root, Kinds: []string{"sysv"}}), segments(5))
+	if len(all) != 1 || all[0].Key != 0x1aa0001 || all[0].Segment.Namespace != 4026532180 {
+		t.Errorf("%+v", all)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"strconv"
+	"strings"
 
 	"github.com/shmkit/shmkit/internal/proc"
 	"github.com/shmkit/shmkit/internal/sys"
@@ -151,6 +153,9 @@ func (s *Snapshot) foreignSegment(m *memory) (Object, error) {
 		return Object{}, fs.ErrNotExist
 	}
 	o := Object{Address: fmt.Sprintf("map:%d/%x", at.pid, at.Start), Kind: KindSegment, Name: m.path, ID: m.id, IPC: int(m.id.Inode), Hidden: s.hidden}
+	if key, err := strconv.ParseUint(strings.TrimPrefix(m.path, string(segmentPath)), 16, 32); err == nil {
+		o.Key = uint32(key)
+	}
 	o.Segment = &Segment{Namespace: m.id.Namespace}
 	if m.id.Namespace == s.ipc {
 		// Its process is in this namespace now, which has no such segment.

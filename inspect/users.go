@@ -83,7 +83,7 @@ func (s *Snapshot) judge(o *Object) {
 	case n > 1:
 		o.Use, o.UseWhy = Used, fmt.Sprintf("%d processes map it or have descriptors of it", n)
 	case len(s.processes) == 0:
-		o.Use, o.UseWhy = Unknown, "no process is seen: is " + s.options.proc() + " mounted?"
+		o.Use, o.UseWhy = Unknown, "no process is seen: is "+s.options.proc()+" mounted?"
 	case s.hidden > 0:
 		o.Use, o.UseWhy = Unknown, fmt.Sprintf("of the processes that were seen none uses it, but %s", hiddenText(s.hidden))
 	case s.outside != "":

@@ -61,6 +61,8 @@ func whatIs(o *inspect.Object) string {
 	}
 	if s := o.Segment; s != nil {
 		switch {
+		case isForeign(o) && o.Key != 0:
+			add("key %#x of another IPC namespace", o.Key)
 		case isForeign(o):
 			add("of another IPC namespace")
 		case s.Unseen > 0:
