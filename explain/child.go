@@ -23,6 +23,7 @@ type crew struct {
 	starts   chan func() // to the thread that starts processes
 	children []*child
 	janitor  *child
+	told     []string // what the janitor was told of, should it be killed
 }
 
 // A child is another process of the experiment, which plays a role.
@@ -71,7 +72,9 @@ func (x *lab) janitor() *child {
 // end: "shm", "sem" and "msg" with an id, "path" with a path. Segments that a process of
 // the experiment made it finds by itself.
 func (x *lab) remember(kind string, what any) {
-	_, err := x.janitor().ask(fmt.Sprintf("%s %v", kind, what))
+	line := fmt.Sprintf("%s %v", kind, what)
+	x.crew.told = append(x.crew.told, line)
+	_, err := x.janitor().ask(line)
 	x.check(err)
 }
 
@@ -82,6 +85,7 @@ func (x *lab) make(kind string) int {
 	x.check(err)
 	id, err := strconv.Atoi(answer)
 	x.check(err)
+	x.crew.told = append(x.crew.told, fmt.Sprintf("%s %d", kind, id))
 	return id
 }
 
@@ -159,7 +163,7 @@ func (w *crew) close() error {
 		errs = append(errs, w.janitor.stdin.Close())
 		<-w.janitor.done
 		if w.janitor.err != nil {
-			errs = append(errs, fmt.Errorf("%w: %s", w.janitor.err, w.janitor.stderr))
+			errs = append(errs, fmt.Errorf("%w: %s", w.janitor.err, w.janitor.stderr), removeInstead(w.told))
 		}
 		errs = append(errs, w.janitor.release())
 	}

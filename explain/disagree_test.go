@@ -1,7 +1,9 @@
 package explain
 
 import (
+	"errors"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/shmkit/shmkit/internal/live"
@@ -35,6 +37,20 @@ func TestAWrongPredictionIsADisagreement(t *testing.T) {
 	}
 	if r.Answer == "" {
 		t.Error("the experiment did not go on")
+	}
+}
+
+// Model and kernel agree that limits allow no segment. The experiment shows nothing then.
+func TestLimitsThatAreTooSmallAreNoAgreement(t *testing.T) {
+	for _, e := range []Experiment{lazy(), backing()} {
+		r, err := Run(t.Context(), e, &Options{foretell: func(op model.Op, out *model.Outcome) {
+			if op.Call == "shmget" {
+				out.Errno = syscall.ENOSPC
+			}
+		}})
+		if !errors.Is(err, syscall.ENOSPC) || r.Agree || r.Answer != "" {
+			t.Errorf("%s: %v, agree %v, %q", e.Name, err, r.Agree, r.Answer)
+		}
 	}
 }
 

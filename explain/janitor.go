@@ -100,19 +100,39 @@ func (b *belongings) add(line string) error {
 	return err
 }
 
+// removeInstead does what the janitor did not do to the end: it was killed, say. The
+// processes have ended and were reaped, so that their numbers only tell what they made.
+func removeInstead(told []string) error {
+	b := belongings{pids: map[int]*os.Process{}}
+	var errs []error
+	for _, line := range told {
+		var pid int
+		if n, _ := fmt.Sscanf(line, "pid %d", &pid); n == 1 {
+			b.pids[pid] = nil
+			continue
+		}
+		errs = append(errs, b.add(line))
+	}
+	return errors.Join(append(errs, b.removeObjects())...)
+}
+
 // remove ends all processes and removes what they may have left.
 func (b *belongings) remove() error {
-	var errs []error
 	for pid, p := range b.pids {
 		_ = p.Kill()
 		for !gone(pid, p) {
 			time.Sleep(time.Millisecond)
 		}
 	}
+	return b.removeObjects()
+}
+
+func (b *belongings) removeObjects() error {
+	var errs []error
 	all, err := sysv.Segments()
 	errs = append(errs, err)
 	for _, s := range all {
-		if b.pids[s.CreatorPID] != nil {
+		if _, ok := b.pids[s.CreatorPID]; ok {
 			b.shm = append(b.shm, s.ID)
 		}
 	}

@@ -1,6 +1,8 @@
 package explain
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -128,5 +130,35 @@ func TestCorpses(t *testing.T) {
 	text, err := os.ReadFile("/proc/self/stat")
 	if err != nil || isCorpse(string(text)) {
 		t.Errorf("%v, %s", err, text)
+	}
+}
+
+// The janitor may be killed like every process. Who runs the experiment cleans up then.
+func TestAKilledJanitorLeavesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	e := lazy()
+	e.run = func(x *lab) {
+		c := x.start("A", "play", nil, os.TempDir())
+		x.make("sem")
+		x.make("msg")
+		x.remember("path", path)
+		x.check(os.WriteFile(path, nil, 0o600))
+		answer, err := c.ask("do\t-1\t0\tA shmget id=s0 size=1p mode=600")
+		x.check(err)
+		if !strings.HasPrefix(answer, "ok\t") {
+			t.Errorf("no segment: %q", answer)
+		}
+		x.janitor().kill()
+		<-x.janitor().done
+	}
+	if _, err := Run(t.Context(), e, nil); err == nil {
+		t.Error("nobody is told that the janitor was killed")
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file is there: %v", err)
+	}
+	ids, err := testenv.SysVIDs()
+	if err != nil || len(ids) != 0 {
+		t.Errorf("%v, %v", ids, err)
 	}
 }

@@ -159,6 +159,7 @@ func (st *stage) do(n note, line string) live.Answer {
 	if x.opts.foretell != nil {
 		x.opts.foretell(op, &out)
 	}
+	st.checkLimits(op, out)
 	if p.why == "" {
 		p.why = out.Why
 	}
@@ -192,6 +193,16 @@ func (st *stage) do(n note, line string) live.Answer {
 	return answer
 }
 
+// checkLimits ends the experiment where the limits of this machine are too small for it. The
+// model knows them, so it would agree with the kernel in every refusal, and the text would
+// speak of what did not happen. No experiment makes a segment that may be refused otherwise.
+func (st *stage) checkLimits(op model.Op, out model.Outcome) {
+	if op.Call == "shmget" && (out.Errno == syscall.ENOSPC || out.Errno == syscall.EINVAL) {
+		st.lab.fail(fmt.Errorf("limits of this machine are too small for it: %s: %w; raise kernel.shmmni, kernel.shmmax or kernel.shmall",
+			st.cast.Text(op), out.Errno))
+	}
+}
+
 // several does operations of several processes as one step. Only what is there afterwards is
 // looked at.
 func (st *stage) several(n note, lines ...string) {
@@ -211,6 +222,7 @@ func (st *stage) several(n note, lines ...string) {
 		if x.opts.foretell != nil {
 			x.opts.foretell(op, &out)
 		}
+		st.checkLimits(op, out)
 		results = append(results, result(op, out.String()))
 	}
 	p.who, p.pid, p.call = strings.Join(who, " and "), st.pid(who[0]), strings.Join(calls, "; ")

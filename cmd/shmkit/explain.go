@@ -70,14 +70,14 @@ usage.`,
 // choose returns the experiments that were asked for.
 func (x *explainer) choose(args []string) ([]explain.Experiment, error) {
 	switch {
+	case x.step && x.asJSON:
+		return nil, usagef("--step and --json exclude each other")
 	case x.all && len(args) > 0:
 		return nil, usagef("--all takes no experiments")
 	case x.all:
 		return explain.Experiments(), nil
 	case len(args) == 0 && (x.step || x.page != ""):
 		return nil, usagef("which experiment? Name some, or give --all")
-	case x.step && x.asJSON:
-		return nil, usagef("--step and --json exclude each other")
 	}
 	var chosen []explain.Experiment
 	for _, name := range args {

@@ -179,3 +179,10 @@ func TestExplainFitsTheTerminal(t *testing.T) {
 		t.Error("colours in spite of NO_COLOR")
 	}
 }
+
+// What a step waits for cannot be asked in a JSON value, however the experiments were chosen.
+func TestExplainStepAndJSONExcludeEachOther(t *testing.T) {
+	for _, which := range []string{"lazy", "--all"} {
+		refused(t, runApp(t, &app{kinds: allKinds()}, "explain", which, "--step", "--json"), exitUsage, "exclude")
+	}
+}
