@@ -84,6 +84,7 @@ var layers = []layer{
 	{pkg: "internal/kind/memfdkind", may: []string{".", "inspect", "memfd", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
 	{pkg: "internal/kind/mapkind", may: []string{"inspect", "internal/address", "internal/kind", "internal/kind/inode"}},
 	// A screen of the command, on what inspect tells.
+	{pkg: "internal/bench", may: []string{".", "sysv", "memfd", "filemap", "pshared", "queue", "topic", "internal/sys"}},
 	{pkg: "internal/top", may: []string{"inspect", "internal/kind", "internal/proc"}, tests: []string{"filemap", "pshared", "queue", "topic"}},
 	{pkg: "cmd/...", may: []string{anything}},
 	// Runs the command, and plays the processes that are seen.
@@ -175,7 +176,7 @@ func TestOnlyTestsImportTestenv(t *testing.T) {
 
 // notLibrary are the folders whose packages users of the library don't compile.
 var notLibrary = []string{
-	"cmd/...", "examples/...", "benchmarks/...", testenvDir, shmtestDir, "internal/lint", "internal/kind/...", "internal/top",
+	"cmd/...", "examples/...", "benchmarks/...", testenvDir, shmtestDir, "internal/lint", "internal/kind/...", "internal/top", "internal/bench",
 }
 
 // libraryImportsOnlyStd promises users of the library that it brings in nothing

@@ -1,0 +1,42 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Trial is one row of a suite: what two processes do together.
+type Trial struct {
+	Suite string `json:"suite"`
+	Way   string `json:"way"`
+	// Wait is how who waits does so; "" where nobody does.
+	Wait Wait `json:"wait,omitempty"`
+	// Size is how many bytes a message has; 0 where there are none.
+	Size int `json:"size,omitempty"`
+	// Touched: all bytes of messages are written and read, and not the first eight alone.
+	Touched bool `json:"touched,omitempty"`
+	// Yardstick: it is what others are measured against.
+	Yardstick bool `json:"yardstick,omitempty"`
+	// Receivers is how many there are in a fan-out; 0 elsewhere.
+	Receivers int `json:"receivers,omitempty"`
+	// About is what one operation is.
+	About string `json:"about,omitempty"`
+}
+
+// String names it as in "latency topic spin 64".
+func (t Trial) String() string {
+	s := []string{t.Suite, t.Way}
+	if t.Wait != "" {
+		s = append(s, string(t.Wait))
+	}
+	if t.Size > 0 {
+		s = append(s, fmt.Sprint(t.Size))
+	}
+	if t.Touched {
+		s = append(s, "touched")
+	}
+	if t.Receivers > 0 {
+		s = append(s, fmt.Sprint("1→", t.Receivers))
+	}
+	return strings.Join(s, " ")
+}
