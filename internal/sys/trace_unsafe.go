@@ -25,10 +25,9 @@ const (
 // its methods are called on one thread, that which its goroutine is locked to.
 type Tracer struct{}
 
-// Seize begins to trace a thread and those that it starts from now on, which stops it (ESRCH: there is none,
-// EPERM: not allowed).
+// Seize begins to trace a thread, which stops it (ESRCH: there is none, EPERM: not allowed).
 func (Tracer) Seize(tid int) error {
-	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE
+	const options = unix.PTRACE_O_TRACESYSGOOD
 	if _, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(tid), 0, options, 0, 0); e != 0 {
 		return e
 	}
