@@ -3,6 +3,8 @@ package inspect
 import (
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/shmkit/shmkit/memfd"
@@ -69,6 +71,13 @@ type Object struct {
 
 // String returns the object's address.
 func (o *Object) String() string { return o.Address }
+
+// OnlyRead reports whether the object is a file that nobody stores to and that is not in memory alone: a library's
+// cache, a font, of which there are hundreds.
+func (o *Object) OnlyRead() bool {
+	return o.Kind == KindFile && o.Err == nil && !o.Removed && !strings.HasPrefix(o.Path, "/dev/shm/") &&
+		!slices.ContainsFunc(o.Users, func(u User) bool { return u.Writable })
+}
 
 // An ID tells memory apart: two mappings with the same ID, at one moment, are of the same memory.
 type ID struct {

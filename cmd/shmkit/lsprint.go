@@ -10,7 +10,6 @@ import (
 
 	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/kind"
-	"github.com/shmkit/shmkit/posixshm"
 )
 
 // listing is what ls has found.
@@ -162,19 +161,13 @@ func (l *listing) leaveOut(seen []*inspect.Object) (shown, counted []*inspect.Ob
 		return seen, nil
 	}
 	for _, o := range seen {
-		if readOnlyFile(o) {
+		if o.OnlyRead() {
 			counted = append(counted, o)
 		} else {
 			shown = append(shown, o)
 		}
 	}
 	return shown, counted
-}
-
-// readOnlyFile reports whether an object is a file that nobody stores to and that is not in memory alone.
-func readOnlyFile(o *inspect.Object) bool {
-	return o.Kind == inspect.KindFile && o.Err == nil && !o.Removed && !strings.HasPrefix(o.Path, string(posixshm.Default)+"/") &&
-		!slices.ContainsFunc(o.Users, func(u inspect.User) bool { return u.Writable })
 }
 
 // widestAddress is how long an address may be that stands in front of what is told of it. What

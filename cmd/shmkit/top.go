@@ -24,7 +24,8 @@ much of each is in memory, and what that changes by in a second, dirty bytes, pa
 faults a second of the processes that use it (whatever they were for), messages a
 second of topics and queues, how many processes use it, hold it, wait for it.
 RES/s, FLT/s and MSG/s are about the time since the list before. "-" is what is not
-known, or what there is not: what the processes of others use only root sees.
+known, or what there is not: what the processes of others use only root sees. Files
+that are only read are left out, but with --all, --filter or --json.
 
 Keys: arrows move, Enter looks into an object, / filters, Tab goes through the
 kinds, < and > choose the column to sort by and r turns that around, space pauses,
@@ -75,6 +76,7 @@ The keys of the JSON are "time", "seconds" (what rates are about),
 	completeFlag(cmd, "sort", false, top.SortNames()...)
 	cmd.Flags().BoolVarP(&t.choice.Reverse, "reverse", "r", false, "sort the other way around")
 	cmd.Flags().StringVar(&t.choice.Filter, "filter", "", "only what has `TEXT` in address, owner, command or marks")
+	cmd.Flags().BoolVarP(&t.choice.All, "all", "a", false, "files that are only read, such as libraries, as well")
 	cmd.Flags().BoolVar(&t.once, "once", false, "print one table, and no screen")
 	cmd.Flags().Int64VarP(&t.count, "count", "n", 0, "print `N` tables, and no screen")
 	jsonFlag(cmd, &t.asJSON, "print each table as a JSON object on a line, and no screen")
@@ -140,9 +142,11 @@ func (t *topping) frames(ctx context.Context, a *app) error {
 			}
 		}
 		if t.asJSON {
-			_, err = a.out.Write(jsonLine(newTopJSON(f, t.choice.Rows(f))))
+			all := t.choice
+			all.All = true
+			_, err = a.out.Write(jsonLine(newTopJSON(f, all.Rows(f))))
 		} else {
-			err = a.printTop(f, t.choice.Rows(f))
+			err = a.printTop(f, t.choice)
 		}
 		if err != nil {
 			return err

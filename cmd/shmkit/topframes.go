@@ -8,8 +8,9 @@ import (
 	"github.com/shmkit/shmkit/internal/top"
 )
 
-// printTop prints a frame as a table.
-func (a *app) printTop(f *top.Frame, rows []*top.Row) error {
+// printTop prints what is chosen of a frame as a table.
+func (a *app) printTop(f *top.Frame, c top.Choice) error {
+	rows := c.Rows(f)
 	t := &table{}
 	columns := top.Columns()
 	for i := range columns {
@@ -26,7 +27,11 @@ func (a *app) printTop(f *top.Frame, rows []*top.Row) error {
 		}
 		t.rows = append(t.rows, cells)
 	}
-	if _, err := fmt.Fprintf(a.out, "%s  %s\n", f.At.Local().Format(time.DateTime), f.Summary(rows)); err != nil {
+	leftOut := ""
+	if n := c.LeftOut(f); n > 0 {
+		leftOut = fmt.Sprintf("  %s only read left out (--all)", plural(n, "file", "files"))
+	}
+	if _, err := fmt.Fprintf(a.out, "%s  %s\n", f.At.Local().Format(time.DateTime), f.Summary(rows)+leftOut); err != nil {
 		return err
 	}
 	for _, p := range f.Problems {

@@ -11,6 +11,21 @@ type Choice struct {
 	Reverse bool
 	Kind    string // "": all
 	Filter  string // in address, owner or command, whatever the case
+	// All shows as well what is left out unless it is looked for: files that are only read (Item.OnlyRead).
+	All bool
+}
+
+// leavesOut reports whether a row is one of those that only All, or a filter, shows.
+func (c Choice) leavesOut(r *Row) bool { return r.OnlyRead && !c.All && c.Filter == "" }
+
+// LeftOut is how many rows of a frame would be shown with All.
+func (c Choice) LeftOut(f *Frame) (n int) {
+	for i := range f.Rows {
+		if c.leavesOut(&f.Rows[i]) {
+			n++
+		}
+	}
+	return n
 }
 
 // Rows returns the rows of a frame that are chosen. What is not known stands at the end,
@@ -20,7 +35,7 @@ func (c Choice) Rows(f *Frame) []*Row {
 	filter := strings.ToLower(c.Filter)
 	for i := range f.Rows {
 		r := &f.Rows[i]
-		if (c.Kind == "" || r.Kind == c.Kind) && (filter == "" || r.contains(filter)) {
+		if (c.Kind == "" || r.Kind == c.Kind) && !c.leavesOut(r) && (filter == "" || r.contains(filter)) {
 			rows = append(rows, r)
 		}
 	}

@@ -13,6 +13,7 @@ var keysHelp = []string{
 	"Tab, Shift-Tab    show only one kind, the next, the one before",
 	"< >               sort by the column before, or behind",
 	"r                 sort the other way around",
+	"a                 show files that are only read, such as libraries, as well",
 	"space             pause, and go on",
 	"i                 change the interval",
 	"",

@@ -121,6 +121,9 @@ func (v *View) listRune(r rune) {
 	case 'r':
 		v.Reverse = !v.Reverse
 		v.choose()
+	case 'a':
+		v.All = !v.All
+		v.choose()
 	case '<':
 		v.nextSort(-1)
 	case '>':

@@ -82,7 +82,7 @@ func (l *Live) count(s *Sample) {
 func (l *Live) item(o *inspect.Object) Item {
 	i := Item{
 		ID: identity(o), Address: o.Address, Kind: o.Kind, Owner: l.name(o.UID), Size: o.Size,
-		Resident: amount(o.Resident), Dirty: amount(o.Dirty), Marks: marks(o),
+		Resident: amount(o.Resident), Dirty: amount(o.Dirty), Marks: marks(o), OnlyRead: o.OnlyRead(),
 	}
 	for _, u := range o.Users {
 		if u.Self {

@@ -46,6 +46,7 @@ type Item struct {
 	Holders         Amount // of what can be held
 	Waiters         Amount // of what can be waited for
 	Marks           []string
+	OnlyRead        bool // a file that nobody stores to
 }
 
 // Amount is a number, or not known.
