@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -75,7 +76,7 @@ func walkPath(name string) error {
 }
 
 // count returns how many instructions an operation of a path takes.
-func count(p path) (n float64, err error) {
+func count(ctx context.Context, p path) (n float64, err error) {
 	dir, err := os.MkdirTemp("/dev/shm", fmt.Sprintf("shmkit-gate-%d-", os.Getpid()))
 	if err != nil {
 		return 0, err
@@ -85,7 +86,7 @@ func count(p path) (n float64, err error) {
 	runtime.LockOSThread() // who traces a thread is a thread
 	defer runtime.UnlockOSThread()
 	var stderr bytes.Buffer
-	cmd := exec.Command("/proc/self/exe")
+	cmd := exec.CommandContext(ctx, "/proc/self/exe")
 	// Nothing interrupts a thread that has run for long, as one that is traced has.
 	cmd.Env = append(os.Environ(), pathVariable+"="+p.name, dirVariable+"="+dir, "GODEBUG=asyncpreemptoff=1")
 	cmd.Stderr = &stderr

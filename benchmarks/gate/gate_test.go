@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shmkit/shmkit/internal/testenv"
 )
@@ -43,7 +45,7 @@ func counted(t *testing.T, name string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := count(p[0])
+	n, err := count(t.Context(), p[0])
 	if errors.Is(err, errNotTraced) {
 		t.Skip(err)
 	}
@@ -75,12 +77,20 @@ func TestMoreWorkIsFound(t *testing.T) {
 	}
 }
 
+func TestCancelledLeavesNothing(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := run(ctx, nil, &strings.Builder{}); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errNotTraced) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestBrokenPathSaysWhy(t *testing.T) {
 	p, err := choose("broken")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := count(p[0]); err == nil || !errors.Is(err, errNotTraced) && !strings.Contains(err.Error(), "out of order") {
+	if n, err := count(t.Context(), p[0]); err == nil || !errors.Is(err, errNotTraced) && !strings.Contains(err.Error(), "out of order") {
 		t.Errorf("%v, %v", n, err)
 	}
 }
@@ -114,7 +124,7 @@ func TestRecordedPathsExist(t *testing.T) {
 
 func TestWrongArguments(t *testing.T) {
 	for _, args := range [][]string{{"topic"}, {"-paths", "nowhere"}, {"-speed"}} {
-		if err := run(args, &strings.Builder{}); err == nil {
+		if err := run(t.Context(), args, &strings.Builder{}); err == nil {
 			t.Errorf("%v is taken", args)
 		}
 	}

@@ -6,20 +6,25 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 func main() {
 	walkIfTold()
 	log.SetFlags(0)
-	err := run(os.Args[1:], os.Stdout)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
@@ -28,7 +33,7 @@ func main() {
 	}
 }
 
-func run(args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("gate", flag.ContinueOnError)
 	chosen := f.String("paths", "", "paths to count, with commas between them; the default is all")
 	record := f.Bool("record", false, "write what is counted to "+recordFile+", which is then what counts")
@@ -56,7 +61,10 @@ func run(args []string, out io.Writer) error {
 	fmt.Fprintf(out, "%-20s %12s %12s\n", "path", "instructions", "recorded")
 	var worse []string
 	for _, p := range which {
-		n, err := count(p)
+		n, err := count(ctx, p)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
