@@ -10,10 +10,12 @@ import (
 	"os"
 
 	"github.com/shmkit/shmkit/explain"
+	"github.com/shmkit/shmkit/internal/bench"
 )
 
 func main() {
-	explain.Main() // or be a process of an experiment
+	explain.Main() // or be a process of an experiment,
+	bench.Main()   // or of a measurement
 	ctx, end := signalContext()
 	a := &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,

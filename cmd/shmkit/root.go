@@ -95,6 +95,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 		newLimitsCommand(a),
 		newDoctorCommand(a),
 		newExplainCommand(a),
+		newBenchCommand(a),
 	)
 	add(groupContents, "What is in them:",
 		newDumpCommand(a), newPutCommand(a), newGetCommand(a), newFlushCommand(a), newScanCommand(a), newSemCommand(a), newMsgCommand(a))

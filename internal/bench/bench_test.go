@@ -42,6 +42,9 @@ func TestMessagesGoEveryWay(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := 2 * (2*len(allWays()) + len(yardsticks()))
+			if suite == "throughput" {
+				want -= 2 // a cache line is no stream
+			}
 			if len(res.Rows) != want {
 				t.Errorf("%d rows, want %d", len(res.Rows), want)
 			}

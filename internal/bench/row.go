@@ -86,8 +86,8 @@ func (r *Row) finish() {
 	}
 }
 
-// typical is the median operation where they were timed one by one, and else the median slice.
-func (r *Row) typical() float64 {
+// Typical is the median operation where they were timed one by one, and else the median slice.
+func (r *Row) Typical() float64 {
 	if r.Times != nil {
 		return float64(r.Times.P50)
 	}

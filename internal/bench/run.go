@@ -34,7 +34,8 @@ func DefaultSizes() []int { return []int{64, 4 << 10, 1 << 20} }
 type Progress struct {
 	Done, All int // slices
 	Now       string
-	Row       *Row // one that is complete, nil otherwise
+	// Complete is rows that were compared with each other and are complete now, nil otherwise.
+	Complete []*Row
 }
 
 // Of Options.
@@ -90,6 +91,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	return res, nil
 }
 
+// Check reports what is wrong with options.
+func (o Options) Check() error { return o.complete() }
+
 // complete fills in what was left out, and looks at the rest.
 func (o *Options) complete() error {
 	if o.Suites == nil {
@@ -131,13 +135,14 @@ func contestsOf(s suite, o *Options) (all []*contest) {
 	type group struct {
 		size, receivers int
 		touched         bool
+		name            string
 	}
 	var last group
 	for _, t := range s.trials(o) {
 		if !t.Yardstick && o.Ways != nil && !slices.Contains(o.Ways, t.Way) {
 			continue
 		}
-		g := group{t.Size, t.Receivers, t.Touched}
+		g := group{t.Size, t.Receivers, t.Touched, t.Group}
 		if len(all) == 0 || g != last {
 			all = append(all, &contest{suite: s})
 		}
@@ -176,11 +181,11 @@ func (b *bench) run(ctx context.Context, c *contest) error {
 			yard = r
 		}
 		if yard != nil && r.Impossible == "" {
-			r.Ratio = r.typical() / yard.typical()
+			r.Ratio = r.Typical() / yard.Typical()
 		}
-		if b.o.Progress != nil {
-			b.o.Progress(Progress{Done: b.done, All: b.all, Row: r})
-		}
+	}
+	if b.o.Progress != nil {
+		b.o.Progress(Progress{Done: b.done, All: b.all, Complete: c.rows})
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func messageTrials(o *Options, suite string) (all []Trial) {
 		for _, touched := range []bool{false, true} {
 			for _, w := range slices.Concat(yardsticks(), allWays(), moreWays) {
 				for _, wait := range []Wait{Spin, Block} {
-					if w.yardstick && wait == Block {
+					if w.yardstick && wait == Block || w.trips && suite != "latency" {
 						continue
 					}
 					all = append(all, Trial{Suite: suite, Way: w.name, Wait: wait, Size: size, Touched: touched, About: w.about, Yardstick: w.yardstick})

@@ -23,6 +23,8 @@ type way struct {
 	about string
 	// yardstick: it is no way for programs, but what the machine takes at least.
 	yardstick bool
+	// trips: it is for round trips alone, for a message overwrites the one before.
+	trips bool
 	// most is the longest message, 0 if there is no limit, or why there cannot be any here.
 	most func() (bytes int, err error)
 	// prepare makes, in the command, what both sides inherit.
@@ -49,6 +51,14 @@ func allWays() []way {
 		pipeWay(), streamWay(), datagramWay(), tcpWay(), posixQueueWay(), sysvQueueWay(),
 		segmentWay(), mappingWay(), queueWay(false), queueWay(true), topicWay(false), topicWay(true),
 	}
+}
+
+// Ways are the names of all ways of messages.
+func Ways() (names []string) {
+	for _, w := range allWays() {
+		names = append(names, w.name)
+	}
+	return names
 }
 
 // moreWays are those of tests.
