@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/shmkit/shmkit/inspect"
+	"github.com/shmkit/shmkit/internal/testenv"
+	"github.com/shmkit/shmkit/pshared"
 )
 
 // Steps of a look that the machine that tests run on does not need.
@@ -99,5 +101,33 @@ func TestAKernelThatDoesNotTellWhatIsResidentIsNotTakenForZero(t *testing.T) {
 	o := only(t, inRoot(t, root, "sysv"), segments(5))
 	if o.Resident.Unknown == "" || o.Swapped.Unknown == "" || o.Allocated.Unknown == "" || o.Dirty.Unknown != "" {
 		t.Errorf("%+v", o)
+	}
+}
+
+func TestALockThatNoMemberHasMayStillBeOpen(t *testing.T) {
+	dir := filepath.Join("/dev/shm", testenv.Name(t))
+	ok(t, os.Mkdir(dir, 0o700))
+	m, err := pshared.OpenMutex("x", &pshared.Options{Dir: dir, Persistent: true})
+	ok(t, err)
+	ok(t, m.Close())
+	root := t.TempDir()
+	aProcess(t, root)
+	look := func(address string) inspect.Object {
+		t.Helper()
+		o, err := take(t, &inspect.Options{Proc: root, Dir: dir}).Object(address)
+		ok(t, err)
+		return o
+	}
+	if o := look("lock:x"); o.Use != inspect.Unused {
+		t.Errorf("%v: %s", o.Use, o.UseWhy)
+	}
+	ok(t, os.Symlink(filepath.Join(dir, "lock.x"), filepath.Join(root, "7/fd/3")))
+	if o := look("lock:x"); o.Use != inspect.Used || !strings.Contains(o.UseWhy, "no lifeline") {
+		t.Errorf("with a process that has it open: %v: %s", o.Use, o.UseWhy)
+	}
+	// Whether what is broken has members cannot be known, though all processes are seen.
+	below(t, dir, "queue.nonsense", "%s", strings.Repeat("nonsense", 1000))
+	if o := look("queue:nonsense"); o.Use != inspect.Unknown || !strings.Contains(o.UseWhy, "members are not known") {
+		t.Errorf("of what is no object: %v: %s", o.Use, o.UseWhy)
 	}
 }
