@@ -7,7 +7,7 @@ GO ?= go
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race short vet staticcheck fmt-check cross tidy-check clock bench bench-messages soak model screens ci clean
+.PHONY: help build test race short vet staticcheck fmt-check cross tidy-check clock bench bench-messages gate gate-record soak model screens ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ bench: ## run the benchmarks
 
 bench-messages: ## messages between two processes, in units of the machine's floor (needs a C compiler)
 	$(GO) run ./benchmarks/messages
+
+gate: ## fail if a path takes more instructions than was recorded (benchmarks/gate/README.md says how they are counted)
+	$(GO) run ./benchmarks/gate
+
+gate-record: ## record the instructions that paths take now
+	$(GO) run ./benchmarks/gate -record
 
 soak: ## the long suites: random kills, big scripts (up to an hour)
 	SHMKIT_SOAK=1 $(GO) test -count=1 -timeout 60m $(PKG)

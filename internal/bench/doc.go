@@ -15,8 +15,8 @@
 // Verified first. Before it is timed each pair runs in the same way with all bytes of all messages made anew
 // and looked at. A transport that loses, doubles, or changes something has no figures.
 //
-// System calls are counted in a pass of its own, in which a third process traces both (ptrace(2)):
-// those of all threads, less what a pass with fewer operations has. Where tracing is not allowed they are unknown.
+// System calls are counted in a pass of its own, in which a third process traces the two threads (ptrace(2)):
+// less what a pass with fewer operations has. Where tracing is not allowed they are unknown.
 //
 // # To add a way
 //

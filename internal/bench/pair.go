@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -34,6 +35,8 @@ type process struct {
 	replies *os.File
 	decoder *json.Decoder
 	stderr  bytes.Buffer
+	thread  int // that does it all
+	wait    func() error
 }
 
 // folder is how names of the folders in shared memory begin, with the process behind it.
@@ -83,6 +86,7 @@ func startPair(ctx context.Context, s suite, t Trial, at place) (_ *pair, err er
 		if err != nil {
 			return nil, err
 		}
+		side.thread = ready.Thread
 		if i == 0 {
 			p.memory = ready.Memory
 		}
@@ -121,17 +125,31 @@ func startProcess(ctx context.Context, s setup, mem *memfd.File, files []*os.Fil
 	if err := p.cmd.Start(); err != nil {
 		return nil, errors.Join(err, orders.Close(), replies.Close())
 	}
+	p.wait = sync.OnceValue(p.cmd.Wait)
 	return p, nil
+}
+
+// stop kills a process, and returns what it had to say if it ended by itself.
+func (p *process) stop() string {
+	_ = p.cmd.Process.Kill()
+	err := p.wait()
+	if err == nil || p.cmd.ProcessState.ExitCode() < 0 {
+		return "" // by a signal: ours
+	}
+	return strings.TrimSpace(err.Error() + " " + p.stderr.String())
 }
 
 // tell sends an order.
 func (p *process) tell(o order) error { return p.encoder.Encode(o) }
 
+// errEnded: a process is no more. Why is known when it was waited for.
+var errEnded = errors.New("a process has ended")
+
 // reply is what the process answers.
 func (p *process) reply() (reply, error) {
 	var r reply
 	if err := p.decoder.Decode(&r); err != nil {
-		return r, fmt.Errorf("process %d has ended: %w", p.cmd.Process.Pid, err)
+		return r, errEnded
 	}
 	if r.Error != "" {
 		return r, errors.New(r.Error)
@@ -156,8 +174,7 @@ func (p *pair) run(o order) (reply, error) {
 		go func() {
 			r, err := side.reply()
 			if err != nil {
-				// The other one would wait for ever.
-				_ = p.sides[1-i].cmd.Process.Kill()
+				p.sides[1-i].stop() // it would wait for ever
 			}
 			answers <- answer{i, r, err}
 		}()
@@ -166,8 +183,12 @@ func (p *pair) run(o order) (reply, error) {
 	var first error
 	for range p.sides {
 		a := <-answers
-		if a.err != nil && first == nil {
+		switch {
+		case a.err == nil || a.err == errEnded && first != nil:
+		case first == nil || first == errEnded: // who has ended was maybe stopped for the other's error
 			first = a.err
+		default:
+			first = fmt.Errorf("%w; the other process: %w", first, a.err)
 		}
 		if a.who == 0 {
 			sum.Nanoseconds, sum.Times, sum.Memory = a.Nanoseconds, a.Times, a.Memory
@@ -181,11 +202,11 @@ func (p *pair) run(o order) (reply, error) {
 	return sum, nil
 }
 
-// failed says what went wrong, in words of the processes as well.
+// failed says what went wrong, in words of the processes as well, which are no more then.
 func (p *pair) failed(err error) error {
 	for _, side := range p.sides {
-		if side != nil && side.stderr.Len() > 0 && side.cmd.ProcessState != nil {
-			err = fmt.Errorf("%w\n%s", err, strings.TrimSpace(side.stderr.String()))
+		if said := side.stop(); said != "" {
+			err = fmt.Errorf("%w: %s", err, said)
 		}
 	}
 	return fmt.Errorf("%v: %w", p.trial, err)
@@ -204,9 +225,8 @@ func (p *pair) close() error {
 func (p *pair) kill() error {
 	for _, side := range p.sides {
 		if side != nil {
-			_ = side.cmd.Process.Kill()
+			side.stop()
 			_ = side.orders.Close()
-			_ = side.cmd.Wait()
 			_ = side.replies.Close()
 		}
 	}
@@ -230,7 +250,7 @@ func (p *process) end() error {
 	err := p.tell(order{})
 	kill := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
 	defer kill.Stop()
-	if e := p.cmd.Wait(); e != nil {
+	if e := p.wait(); e != nil {
 		err = fmt.Errorf("%w\n%s", e, strings.TrimSpace(p.stderr.String()))
 	}
 	return errors.Join(err, p.orders.Close(), p.replies.Close())

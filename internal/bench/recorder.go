@@ -25,8 +25,11 @@ func (r *recorder) add(ns int64) {
 	}
 }
 
-// text is all that was recorded, to be sent to another process.
+// text is all that was recorded, to be sent to another process; "" if nothing was.
 func (r *recorder) text() (string, error) {
+	if r.h.TotalCount() == 0 {
+		return "", nil
+	}
 	b, err := r.h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 	return string(b), err
 }

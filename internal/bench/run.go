@@ -19,6 +19,9 @@ type Options struct {
 	Unpinned bool
 	// Progress is told what is going on; nil: nobody is.
 	Progress func(Progress)
+
+	// rounds is how often processes are started anew, turns how many slices each has in a round.
+	rounds, turns int
 }
 
 // DefaultDuration is how long a row is timed.
@@ -34,11 +37,10 @@ type Progress struct {
 	Row       *Row // one that is complete, nil otherwise
 }
 
+// Of Options.
 const (
-	// rounds is how often processes are started anew.
-	rounds = 3
-	// turns is how many slices each has in a round.
-	turns = 5
+	defaultRounds = 3
+	defaultTurns  = 5
 )
 
 // A Result is what was measured.
@@ -74,7 +76,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	b := &bench{o: o, at: at}
 	for _, c := range all {
-		b.all += len(c.rows) * rounds * turns
+		b.all += len(c.rows) * o.rounds * o.turns
 	}
 	for _, c := range all {
 		if err := b.run(ctx, c); err != nil {
@@ -98,6 +100,9 @@ func (o *Options) complete() error {
 	}
 	if o.Duration == 0 {
 		o.Duration = DefaultDuration
+	}
+	if o.rounds == 0 {
+		o.rounds, o.turns = defaultRounds, defaultTurns
 	}
 	if o.Duration < time.Millisecond {
 		return fmt.Errorf("a row cannot be measured in %v; 1ms is the least", o.Duration)
@@ -159,7 +164,7 @@ func (b *bench) tell(what string, n int) {
 
 // run measures a contest.
 func (b *bench) run(ctx context.Context, c *contest) error {
-	for round := range rounds {
+	for round := range b.o.rounds {
 		if err := b.round(ctx, c, round); err != nil {
 			return err
 		}
@@ -211,7 +216,7 @@ func (b *bench) round(ctx context.Context, c *contest, round int) (err error) {
 		var not *impossible
 		if errors.As(err, &not) {
 			row.Impossible = not.why
-			b.tell("", rounds*turns)
+			b.tell("", b.o.rounds*b.o.turns)
 			continue
 		}
 		if err != nil {
@@ -223,6 +228,7 @@ func (b *bench) round(ctx context.Context, c *contest, round int) (err error) {
 			return err
 		}
 	}
+	turns := b.o.turns
 	for turn := range turns {
 		for i := range all {
 			r := all[(i+turn*len(all)/turns)%len(all)]
@@ -266,7 +272,7 @@ func (b *bench) prepare(ctx context.Context, r *runner, s suite, first bool) err
 			return err
 		}
 	}
-	target := b.o.Duration / (rounds * turns)
+	target := b.o.Duration / time.Duration(b.o.rounds*b.o.turns)
 	for r.n = n; ; {
 		if got, err = r.pair.run(order{N: r.n}); err != nil {
 			return err

@@ -42,7 +42,7 @@ type setup struct {
 	IDs   []int
 	Files int // that it inherits besides the common memory
 	Leave []leaving
-	Trace []int // the processes whose calls are to be counted, and nothing else
+	Trace []int // the threads whose calls are to be counted, and nothing else
 }
 
 // An order is what a side is told then. It answers each with a reply.
@@ -58,6 +58,7 @@ type reply struct {
 	Sleeps      int64  // how often its thread gave its CPU away to wait
 	Times       string // what was recorded
 	Memory      int64
+	Thread      int // that does it all
 	Error       string
 }
 
@@ -119,7 +120,7 @@ func sideRole(s setup) (err error) {
 	if err != nil {
 		return errors.Join(out.Encode(reply{Error: err.Error()}), r.exit())
 	}
-	if err := out.Encode(reply{Memory: me.memory()}); err != nil {
+	if err := out.Encode(reply{Memory: me.memory(), Thread: sys.Gettid()}); err != nil {
 		return err
 	}
 	for o := range orders {

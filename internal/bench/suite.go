@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -93,7 +94,7 @@ func throughputSuite() suite {
 func messageTrials(o *Options, suite string) (all []Trial) {
 	for _, size := range o.Sizes {
 		for _, touched := range []bool{false, true} {
-			for _, w := range append(yardsticks(), allWays()...) {
+			for _, w := range slices.Concat(yardsticks(), allWays(), moreWays) {
 				for _, wait := range []Wait{Spin, Block} {
 					if w.yardstick && wait == Block {
 						continue

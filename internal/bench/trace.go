@@ -5,20 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/shmkit/shmkit/internal/sys"
 )
 
-// traceRole counts the system calls of processes. It says "ready" when all their threads are traced, answers
-// each line of its input with how many there were so far, and ends with its input: then they go on as before.
-func traceRole(pids []int) error {
+// traceRole counts the system calls of threads. It says "ready" when all are traced, answers each line of its
+// input with how many there were so far, and ends with its input: then they go on as before.
+func traceRole(threads []int) error {
 	var t sys.Tracer
-	for _, pid := range pids {
-		if err := seizeAll(t, pid); err != nil {
-			return err
+	for _, tid := range threads {
+		if err := t.Seize(tid); err != nil {
+			return fmt.Errorf("trace thread %d: %w", tid, err)
 		}
 	}
 	var calls atomic.Int64
@@ -54,28 +53,4 @@ func traceRole(pids []int) error {
 			return err
 		}
 	}
-}
-
-// seizeAll traces all threads of a process, those included that come meanwhile.
-func seizeAll(t sys.Tracer, pid int) error {
-	seized := map[int]bool{}
-	for more := true; more; {
-		more = false
-		tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-		if err != nil {
-			return err
-		}
-		for _, task := range tasks {
-			tid, err := strconv.Atoi(task.Name())
-			if err != nil || seized[tid] {
-				continue
-			}
-			seized[tid], more = true, true
-			// EPERM: it was started by one that is traced already, and is so as well.
-			if err := t.Seize(tid); err != nil && !errors.Is(err, syscall.ESRCH) && (len(seized) == 1 || !errors.Is(err, syscall.EPERM)) {
-				return fmt.Errorf("trace process %d: %w", pid, err)
-			}
-		}
-	}
-	return nil
 }

@@ -18,6 +18,7 @@ const (
 	StopOther   Stop = iota // something that is no signal
 	StopCall                // it begins, or ends, a system call
 	StopSignal              // it is about to get a signal
+	StopStep                // it has carried out an instruction, see Step
 	ThreadEnded             // it is no more
 )
 
@@ -25,10 +26,9 @@ const (
 // its methods are called on one thread, that which its goroutine is locked to.
 type Tracer struct{}
 
-// Seize begins to trace a thread and those that it starts from now on, which stops it (ESRCH: there is none,
-// EPERM: not allowed).
+// Seize begins to trace a thread, which stops it (ESRCH: there is none, EPERM: not allowed).
 func (Tracer) Seize(tid int) error {
-	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE
+	const options = unix.PTRACE_O_TRACESYSGOOD
 	if _, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(tid), 0, options, 0, 0); e != 0 {
 		return e
 	}
@@ -54,8 +54,14 @@ func (Tracer) Wait() (tid int, why Stop, signal int, err error) {
 	case status>>16 != 0: // PTRACE_EVENT_STOP and the like
 		return tid, StopOther, 0, nil
 	}
-	return tid, StopSignal, int(status.StopSignal()), nil
+	if s := status.StopSignal(); s != unix.SIGTRAP {
+		return tid, StopSignal, int(s), nil
+	}
+	return tid, StopStep, 0, nil
 }
+
+// Step lets a stopped thread carry out one instruction, or one system call.
+func (Tracer) Step(tid int) error { return unix.PtraceSingleStep(tid) }
 
 // Go lets a stopped thread go on until its next system call, with the signal that it was about to get, if any.
 func (Tracer) Go(tid, signal int) error { return unix.PtraceSyscall(tid, signal) }
