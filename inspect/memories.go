@@ -55,6 +55,7 @@ func (s *Snapshot) inside(o *Object, m *memory) (way string, ok bool) {
 		}
 	}
 	o.unseen(why)
+	o.ModeUnknown = why
 	return "", false
 }
 
@@ -146,6 +147,7 @@ func (s *Snapshot) mappedFile(m *memory, kind string) (Object, error) {
 	if s.remote(m.id) {
 		o.Address, o.Path, o.Size = "file:"+m.path, m.path, m.reach()
 		o.unseen("its file system is not asked: it may not answer")
+		o.ModeUnknown = o.Allocated.Unknown
 		s.judge(&o)
 		return o, nil
 	}

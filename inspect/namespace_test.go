@@ -38,6 +38,13 @@ func TestAProcessOfAnotherNamespaceDoesNotUseASegmentOfThisOne(t *testing.T) {
 	if want := fmt.Sprintf("map:%d/%s", p.Pid(), line[1]); there.Address != want || there.Segment.Namespace == 0 || !there.Users[0].OtherNamespace || there.Use != inspect.Used {
 		t.Errorf("there: %+v, %+v", there, there.Segment)
 	}
+	// Owner and mode stand in the table of its namespace alone.
+	if there.ModeUnknown == "" || there.Mode != 0 || here.ModeUnknown != "" || here.Mode == 0 {
+		t.Errorf("modes: %v (%s) here, %v (%s) there", here.Mode, here.ModeUnknown, there.Mode, there.ModeUnknown)
+	}
+	if there.Allocated.Unknown == "" && there.CreatorUID != uint32(os.Geteuid()) {
+		t.Errorf("made by %d", there.CreatorUID)
+	}
 }
 
 func TestAttachmentsThatCannotBeSeenAreCounted(t *testing.T) {

@@ -39,6 +39,7 @@ type Object struct {
 	UID, GID               uint32
 	CreatorUID, CreatorGID uint32 // System V
 	Mode                   fs.FileMode
+	ModeUnknown            string // why Mode, UID and GID are not known; empty if they are
 
 	// Times. Zero: never, or not known.
 	Created  time.Time // objects of shmkit
@@ -201,7 +202,8 @@ type Segment struct {
 	Unseen      int  // of them, those that are of no process in Users
 	Locked      bool // kept from swapping, SHM_LOCK
 	// Namespace is the inode number of the IPC namespace, if that is another one than the caller's: all
-	// that is known is then what its users' mappings tell, and not even Attachments.
+	// that is known is then what its users' mappings tell, and neither Attachments nor owner and mode.
+	// CreatorUID and CreatorGID are known if Object.Allocated is.
 	Namespace uint64
 }
 
@@ -214,9 +216,9 @@ type SemaphoreSet struct {
 // MessageQueue is what only a System V message queue has.
 type MessageQueue struct {
 	Messages       int
-	Bytes          uint64 // text of all of them
-	LastSendPID    int    // 0: nobody yet
-	LastReceivePID int
+	Bytes          uint64    // text of all of them
+	LastSendPID    int       // 0: nobody yet
+	LastReceivePID int       // or the number of its thread, of one that slept for the message
 	Sent, Received time.Time // last; zero: never
 }
 

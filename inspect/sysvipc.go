@@ -161,7 +161,12 @@ func (s *Snapshot) foreignSegment(m *memory) (Object, error) {
 		// Its process is in this namespace now, which has no such segment.
 		o.Segment.Namespace = elsewhere
 	}
-	s.inside(&o, m)
+	if _, ok := s.inside(&o, m); ok {
+		// The file behind a segment has the user who made it, and a mode that nobody asks. Who owns it, and what it allows,
+		// stands in the table of its namespace.
+		o.CreatorUID, o.CreatorGID = o.UID, o.GID
+	}
+	o.UID, o.GID, o.Mode, o.ModeUnknown = 0, 0, 0, "only processes of its IPC namespace are told"
 	o.Removed = false // whether it is removed is known where it is
 	o.Users = s.users(m)
 	s.judge(&o)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -221,6 +222,25 @@ func TestSenderAndReceiverAreKnown(t *testing.T) {
 	isRecent(t, "receive time", info.ReceiveTime, begin)
 	if info.LastSendPID != sender.Pid() || info.LastReceivePID != receiver.Pid() {
 		t.Errorf("after a receive by %d: %+v", receiver.Pid(), info)
+	}
+}
+
+// Whoever finds a message is known by its process. To one that sleeps the sender hands it, and notes the thread.
+func TestAReceiverThatSleptIsKnownByItsThread(t *testing.T) {
+	q := newQueue(t)
+	receiver := startAgent(t, nil)
+	receiver.begin("msg-receive %d", q.ID())
+	testenv.Eventually(t, "the receiver blocks", func() bool { return testenv.InSyscall(t, receiver.Pid(), syscall.SYS_MSGRCV) })
+	succeeds(t, q.TrySend(3, []byte("hello")))
+	got, err := receiver.end()
+	succeeds(t, err)
+	if got != `3 "hello"` {
+		t.Errorf("received %s", got)
+	}
+	info, err := q.Stat()
+	succeeds(t, err)
+	if _, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d", receiver.Pid(), info.LastReceivePID)); err != nil {
+		t.Errorf("last received by %d, which is no thread of %d: %v", info.LastReceivePID, receiver.Pid(), err)
 	}
 }
 

@@ -9,10 +9,12 @@ import (
 // MessageQueueInfo is what the kernel knows of a message queue; struct msqid_ds.
 type MessageQueueInfo struct {
 	Permission
-	Messages       int    // in the queue
-	Bytes          uint64 // text of all of them
-	Capacity       uint64 // most bytes; msg_qbytes
-	LastSendPID    int    // 0: nobody yet
+	Messages    int    // in the queue
+	Bytes       uint64 // text of all of them
+	Capacity    uint64 // most bytes; msg_qbytes
+	LastSendPID int    // 0: nobody yet
+	// LastReceivePID is the process that took the last message out: of one that slept until it was sent, the number of the
+	// thread that did, since the sender hands the message to that. 0: nobody yet.
 	LastReceivePID int
 	SendTime       time.Time // zero Time: never
 	ReceiveTime    time.Time

@@ -44,6 +44,14 @@ func (f facts) n(t testing.TB, name string) int64 {
 	return n
 }
 
+// pid returns a process as the tools show it: 0 is none.
+func (f facts) pid(name string) string {
+	if f[name] == nil {
+		return "0"
+	}
+	return f.s(name)
+}
+
 // mode returns the mode with as many digits as the tool shows it with.
 func (f facts) mode(t testing.TB, format string, flags int64) string {
 	t.Helper()
@@ -226,7 +234,7 @@ func TestSameAsIpcs(t *testing.T) {
 				f.at(t, "attach_time", short, never), f.at(t, "detach_time", short, never), f.at(t, "change_time", short, never))
 		}},
 		{"sysv", "-m -p", func(f facts) string {
-			return fmt.Sprintf("%s %s %s %s", f.s("id"), f.s("owner"), f.s("creator_pid"), f.s("last_pid"))
+			return fmt.Sprintf("%s %s %s %s", f.s("id"), f.s("owner"), f.pid("creator_pid"), f.pid("last_pid"))
 		}},
 		{"sysv", "-m -c", func(f facts) string { return owners(t, f) }},
 		{"sem", "-s", func(f facts) string {
@@ -244,7 +252,7 @@ func TestSameAsIpcs(t *testing.T) {
 				f.at(t, "send_time", short, never), f.at(t, "receive_time", short, never), f.at(t, "change_time", short, never))
 		}},
 		{"msg", "-q -p", func(f facts) string {
-			return fmt.Sprintf("%s %s %s %s", f.s("id"), f.s("owner"), f.s("last_send_pid"), f.s("last_receive_pid"))
+			return fmt.Sprintf("%s %s %s %s", f.s("id"), f.s("owner"), f.pid("last_send_pid"), f.pid("last_receive_pid"))
 		}},
 		{"msg", "-q -c", func(f facts) string { return owners(t, f) }},
 	} {
@@ -302,7 +310,7 @@ func sameDetails(t *testing.T, f facts) {
 		option, want = "-m", []string{
 			"Shared memory Segment shmid=" + f.s("id"), ids,
 			"mode=" + f.mode(t, "%#o", flags) + " access_perms=" + f.mode(t, "%#o", 0),
-			fmt.Sprintf("bytes=%s lpid=%s cpid=%s nattch=%s", f.s("size"), f.s("last_pid"), f.s("creator_pid"), f.s("attached")),
+			fmt.Sprintf("bytes=%s lpid=%s cpid=%s nattch=%s", f.s("size"), f.pid("last_pid"), f.pid("creator_pid"), f.s("attached")),
 			"att_time=" + f.at(t, "attach_time", long, never),
 			"det_time=" + f.at(t, "detach_time", long, never),
 			"change_time=" + f.at(t, "change_time", long, never),
@@ -318,12 +326,12 @@ func sameDetails(t *testing.T, f facts) {
 		}
 		for _, v := range f["values"].([]any) {
 			v := facts(v.(map[string]any))
-			want = append(want, fmt.Sprintf("%s %s %s %s %s", v.s("index"), v.s("value"), v.s("waiting"), v.s("waiting_for_zero"), v.s("last_pid")))
+			want = append(want, fmt.Sprintf("%s %s %s %s %s", v.s("index"), v.s("value"), v.s("waiting"), v.s("waiting_for_zero"), v.pid("last_pid")))
 		}
 	case "msg":
 		option, want = "-q", []string{
 			"Message Queue msqid=" + f.s("id"), ids + " mode=" + f.mode(t, "%#o", 0),
-			fmt.Sprintf("cbytes=%s qbytes=%s qnum=%s lspid=%s lrpid=%s", f.s("bytes"), f.s("capacity"), f.s("messages"), f.s("last_send_pid"), f.s("last_receive_pid")),
+			fmt.Sprintf("cbytes=%s qbytes=%s qnum=%s lspid=%s lrpid=%s", f.s("bytes"), f.s("capacity"), f.s("messages"), f.pid("last_send_pid"), f.pid("last_receive_pid")),
 			"send_time=" + f.at(t, "send_time", long, never),
 			"rcv_time=" + f.at(t, "receive_time", long, never),
 			"change_time=" + f.at(t, "change_time", long, never),

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -83,8 +82,6 @@ machine goes down.`,
 
 func (a *app) printMade(made kind.Object, created, asJSON bool) error {
 	if asJSON {
-		// Where stat has a time of that name it says whether instead.
-		made.Fields = slices.DeleteFunc(made.Fields, func(f kind.Field) bool { return f.Name == "created" })
 		made.Fields = append(made.Fields, kind.Field{Name: "created", Value: kind.Flag(created)})
 		return a.printJSON(made)
 	}

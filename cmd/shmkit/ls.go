@@ -39,8 +39,14 @@ that map it or have a descriptor of it, and of a lock and the like its members; 
 Marks: "removed" and "deleted" is what goes with its last user, "locked" what is
 kept from being swapped, "huge" what is of huge pages, "unused" what nobody living
 uses, "dead" an object that a process had open which has died, "unseen" what could
-not be looked at. WHAT is who uses it, or what is in it. With a file behind a
+not be looked at. WHAT is who uses it, or what is in it. Of a segment of another
+IPC namespace OWNER and MODE are not known here, which is "?". With a file behind a
 topic its size is that of all its files.
+
+On a screen too narrow for WHAT, columns are left out and named in the last line:
+SWAP where nothing is, MODE, and OWNER if it is the same everywhere. An address for
+which there is no room stands in a line of its own, whole. --long leaves nothing
+out.
 
 With kinds there is a table for each, with what only that kind has. Of segments:
 ATT is how often it is attached, CPID the process that made it, LPID the last to
@@ -54,12 +60,15 @@ the dead ones.
 processes let this user look, is counted and not shown.
 
 --json prints one array of all objects: sizes in bytes, times as RFC 3339 or null,
-keys and modes as strings. Each object has the keys of its kind, and "resident",
+keys and modes as strings. Whose an object is, is "owner", a name, and "owner_uid",
+"group" and "group_gid"; of a process it is "user" and "uid". What is not known, and
+who is not there, such as the "holder_pid" of a free lock, is null. Each object has
+the keys of its kind, and "resident",
 "swapped", "dirty", "locked" and "huge", "users", each with "pid", "command",
 "uid", "mapped", "resident" (with --long only), "shared", "writable" and
 "descriptors", "users_hidden", the number of processes that could not be looked
 at, "in_use", which is "yes", "no" or "unknown", "in_use_why", "removed", and
-"was", the name of what has lost it. What is not known is null.`,
+"was", the name of what has lost it.`,
 		Example: `  shmkit ls
   shmkit ls --sort size
   shmkit ls --orphans

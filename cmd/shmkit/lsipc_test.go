@@ -83,6 +83,8 @@ func TestSameAsLsipc(t *testing.T) {
 						continue // util-linux 2.38 forgets it for queues
 					case name == "perms" && want == "0":
 						want = "0000"
+					case want == "0" && strings.HasSuffix(field, "_pid"):
+						want = "" // null
 					case field == "creator_command":
 						want = normal(want)
 					case want == "" && (field == "owner" || field == "group"):

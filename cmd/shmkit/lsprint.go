@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/rivo/uniseg"
-
 	"github.com/shmkit/shmkit/inspect"
 	"github.com/shmkit/shmkit/internal/kind"
 )
@@ -170,10 +168,6 @@ func (l *listing) leaveOut(seen []*inspect.Object) (shown, counted []*inspect.Ob
 	return shown, counted
 }
 
-// widestAddress is how long an address may be that stands in front of what is told of it. What
-// is longer has a line of its own.
-const widestAddress = 28
-
 // printTable prints objects, and how many more there are.
 func (l *listing) printTable(seen, more []*inspect.Object) error {
 	if len(seen) == 0 {
@@ -198,10 +192,14 @@ func (l *listing) printTable(seen, more []*inspect.Object) error {
 	}
 	t.wide = widestAddress
 	t.screen = l.width()
+	last := total(seen)
+	if dropped := t.narrow(); len(dropped) > 0 {
+		last += "; " + strings.ToLower(listed(dropped, "and")) + ": shmkit ls --long"
+	}
 	if err := t.write(l.a.out, l.a, ""); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(l.a.out, total(seen)); err != nil {
+	if _, err := fmt.Fprintln(l.a.out, last); err != nil {
 		return err
 	}
 	return l.printMore(more)
@@ -235,7 +233,10 @@ func (l *listing) row(o *inspect.Object, names *kind.Names) []string {
 		size = text(kind.Bytes(o.Size))
 	}
 	owner, group, mode := "-", "-", "-"
-	if o.Err == nil || o.Mode != 0 {
+	switch {
+	case o.ModeUnknown != "":
+		owner, group, mode = "?", "?", "?"
+	case o.Err == nil || o.Mode != 0:
 		owner = names.User("", "", o.UID)[0].Value.Short()
 		group = names.Group("", "", o.GID)[0].Value.Short()
 		mode = kind.Mode(o.Mode.Perm()).Short()
@@ -290,19 +291,4 @@ func total(seen []*inspect.Object) string {
 		text += fmt.Sprintf(" (not known of %d)", unknown)
 	}
 	return text
-}
-
-// fit cuts text to a width in cells of a terminal.
-func fit(text string, width int) string {
-	if uniseg.StringWidth(text) <= width {
-		return text
-	}
-	n := 0
-	for cells, g := 0, uniseg.NewGraphemes(text); g.Next(); {
-		if cells += g.Width(); cells > width-1 {
-			break
-		}
-		_, n = g.Positions()
-	}
-	return strings.TrimRight(text[:n], " ,") + "…"
 }

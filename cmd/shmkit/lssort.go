@@ -95,6 +95,9 @@ func older(a, b time.Time) int {
 var ownerNames = map[uint32]string{}
 
 func ownerName(o *inspect.Object) string {
+	if o.ModeUnknown != "" {
+		return "?"
+	}
 	name, ok := ownerNames[o.UID]
 	if !ok {
 		name = strconv.FormatUint(uint64(o.UID), 10)

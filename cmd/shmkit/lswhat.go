@@ -37,9 +37,10 @@ func whatIs(o *inspect.Object) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if o.Err != nil {
-		add("%v", o.Err)
+		add("%s", aboutIt(o.Err.Error(), o.Kind+":"+o.Name))
 	}
 	switch {
+	case o.Shared != nil && o.Err != nil: // which has said why it is not known
 	case o.Shared != nil:
 		inShared(o, add)
 	case o.SemaphoreSet != nil:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmkit/shmkit/inspect"
+	"github.com/shmkit/shmkit/internal/address"
 	"github.com/shmkit/shmkit/internal/kind"
 )
 
@@ -28,24 +30,26 @@ process alone; SWAP and LOCKED; OFFSET, where in the object it begins; and OBJEC
 the address of what is mapped, for shmkit stat, who and pages. What stands there
 in brackets is no object.
 
-What a process of another user maps only root sees. Of a process that tells where
-its mappings are and not how large, what is not known is "-".
+PID may be self, which is shmkit itself; $$ is the shell that one types in. What a
+process of another user maps only root sees. Of a process that tells where its
+mappings are and not how large, what is not known is "-".
 
---json prints one object: "pid", "command", "minor_faults" and "major_faults" so
-far, "locked", "mappings", an array with addresses as hexadecimal strings and
-sizes in bytes, and "total".`,
+--json prints one object: "pid", "command", "user" and "uid", "minor_faults" and
+"major_faults" so far, "locked", "mappings", an array with addresses as hexadecimal
+strings ("0x7f12a4000000", as shmkit pages has them) and sizes in bytes, and
+"total".`,
 		Example: `  shmkit maps 812
-  shmkit maps 812 --shared
+  shmkit maps $$ --shared
   shmkit maps 812 --json | jq '.mappings[] | select(.shared) | .object'`,
 		Args:              exactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			pid, err := strconv.ParseInt(args[0], 10, 32)
-			if err != nil || pid < 1 {
-				return usagef("%q is no number of a process", args[0])
+			pid, err := parsePID(args[0])
+			if err != nil {
+				return err
 			}
 			o := a.inspect
-			m, err := inspect.MappingsOf(int(pid), &o)
+			m, err := inspect.MappingsOf(pid, &o)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 				return &kind.Error{Text: fmt.Sprintf("there is no process %d", pid), Err: err}
@@ -66,6 +70,21 @@ sizes in bytes, and "total".`,
 	jsonFlag(cmd, &asJSON, "print one JSON object")
 	cmd.Flags().BoolVar(&shared, "shared", false, "only what is mapped shared")
 	return cmd
+}
+
+// parsePID reads the argument PID. As in addresses, self is the process that asks.
+func parsePID(text string) (int, error) {
+	if text == "self" {
+		return os.Getpid(), nil
+	}
+	pid, err := strconv.ParseInt(text, 10, 32)
+	if err == nil && pid > 0 {
+		return int(pid), nil
+	}
+	if addr, err := address.Parse(text); err == nil && address.HasKind(text) {
+		return 0, usagef("%s is the address of an object; shmkit maps takes the number of a process, and shmkit who %s shows which use it", addr, addr)
+	}
+	return 0, usagef("%q is no number of a process: write one such as 812, or self", text)
 }
 
 // mapSums are the amounts of a mapping that are added up.
@@ -110,8 +129,8 @@ func totals(p *inspect.ProcessMap) kind.Object {
 	return kind.Object{Fields: amounts(p, func(i int) uint64 { return sums[i] })}
 }
 
-// hexadecimal is an address of memory. In JSON it is a string: numbers of JSON have 53 bits to many.
-func hexadecimal(n uint64) kind.Text { return kind.Text(strconv.FormatUint(n, 16)) }
+// hexadecimal is an address of memory. In JSON it is a string, as in shmkit pages: numbers of JSON have 53 bits to many.
+func hexadecimal(n uint64) kind.Text { return kind.Text(fmt.Sprintf("%#x", n)) }
 
 // mapsObject is a process and what it maps.
 func mapsObject(p *inspect.ProcessMap) kind.Object {
@@ -123,17 +142,16 @@ func mapsObject(p *inspect.ProcessMap) kind.Object {
 	if p.Unknown != "" {
 		unknown = kind.Text(p.Unknown)
 	}
-	return kind.Object{Fields: []kind.Field{
-		{Name: "pid", Value: kind.PID(p.PID)},
-		{Name: "command", Value: kind.Text(p.Command)},
-		{Name: "uid", Value: kind.Count(p.UID)},
+	fields := []kind.Field{{Name: "pid", Value: kind.PID(p.PID)}, {Name: "command", Value: kind.Text(p.Command)}}
+	fields = append(fields, (&kind.Names{}).User("user", "uid", p.UID)...)
+	return kind.Object{Fields: append(fields, []kind.Field{
 		{Name: "minor_faults", Value: kind.Count(p.MinorFaults)},
 		{Name: "major_faults", Value: kind.Count(p.MajorFaults)},
 		{Name: "locked", Value: kind.Amount(p.Locked)},
 		{Name: "sizes_unknown", Value: unknown},
 		{Name: "mappings", Value: list},
 		{Name: "total", Value: record{totals(p)}},
-	}}
+	}...)}
 }
 
 // record is an object within an object.

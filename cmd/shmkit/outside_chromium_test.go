@@ -26,7 +26,7 @@ func startChromium(t *testing.T) *exec.Cmd {
 	var errs tap
 	cmd := exec.Command(browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-crash-reporter", "--disable-breakpad", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0", "--user-data-dir="+dir, "file://"+page)
-	cmd.Env = append(os.Environ(), "HOME="+dir)
+	cmd.Env = append(os.Environ(), "HOME="+dir, "TMPDIR="+dir) // it leaves folders in both
 	cmd.Stdout, cmd.Stderr = &errs, &errs
 	cmd.WaitDelay = 10 * time.Second                                                  // its children have the pipe as well
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // it ends its children

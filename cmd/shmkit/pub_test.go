@@ -338,7 +338,7 @@ func TestOthersDoWithATopicWhatItsModesAllow(t *testing.T) {
 	refused(t, asNobody(t, "pub", "news"), exitFailed, "permission denied: only who may write ", " may publish")
 	refused(t, asNobody(t, "echo", "secret"), exitFailed, "permission denied")
 	r := asNobody(t, "stat", "topic:secret")
-	for _, text := range []string{"  living subscribers  0\n", "  depth               256\n", "  sent                unknown: ", "only who may read "} {
+	for _, text := range []string{"  living subscribers  0\n", "  depth               256\n", "  living publishers   unknown: ", "only who may read ", "; nor is known: sent, behind and publishers\n"} {
 		if r.code != 0 || !strings.Contains(r.out, text) {
 			t.Errorf("stat does not say %q: %+v", text, r)
 		}

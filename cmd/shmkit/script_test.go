@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +43,11 @@ func TestScripts(t *testing.T) {
 				env.Setenv(name+"_LONG", fmt.Sprintf("0x%08x", uint32(key)))
 			}
 			name := testenv.Name(tb)
+			tb.Cleanup(func() { // who fails comes to no end, where scripts remove what they made
+				if tb.Failed() {
+					removeNamed(tb, name)
+				}
+			})
 			env.Setenv("NAME", name)
 			env.Values["name"] = name
 			env.Setenv("GOCOVERDIR", os.Getenv("GOCOVERDIR"))
@@ -54,6 +58,20 @@ func TestScripts(t *testing.T) {
 			"fails": scriptFails, "onto": scriptOnto, "code": scriptCode,
 		},
 	})
+}
+
+// removeNamed removes what is called after name.
+func removeNamed(t testing.TB, name string) {
+	t.Helper()
+	left, err := testenv.NamedAfter(name)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, path := range left {
+		if err := os.RemoveAll(path); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // objects describes every object with one of the script's keys.
@@ -67,7 +85,7 @@ func objects(ts *testscript.TestScript) []string {
 		}
 	}
 	// And everything whose name in /dev/shm begins with the script's.
-	names, err := filepath.Glob("/dev/shm/" + ts.Value("name").(string) + "*")
+	names, err := testenv.NamedAfter(ts.Value("name").(string))
 	ts.Check(err)
 	for _, name := range names {
 		info, err := os.Lstat(name)

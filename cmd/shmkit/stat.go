@@ -126,18 +126,32 @@ func firstError(errs ...error) error {
 // printObject prints the fields of an object, one a line, and a table within it
 // below.
 func (a *app) printObject(o kind.Object) error {
-	width := 0
+	width, whole := 0, map[kind.Unknown][]string{}
 	for _, f := range o.Fields {
 		if !f.Machine {
 			width = max(width, len(f.Name))
 		}
+		if why, unknown := f.Value.(kind.Unknown); unknown && !f.Machine {
+			whole[why] = append(whole[why], label(f))
+		}
 	}
-	if _, err := fmt.Fprintln(a.out, a.bold(oneLine(o.Value("address").Long()))); err != nil {
+	title := o.Value("address").Long()
+	if _, err := fmt.Fprintln(a.out, a.bold(oneLine(title))); err != nil {
 		return err
 	}
 	for _, f := range o.Fields {
 		if f.Machine {
 			continue
+		}
+		text := f.Value.Long()
+		if why, unknown := f.Value.(kind.Unknown); unknown {
+			text = kind.Unknown(aboutIt(string(why), title)).Long()
+			if names := whole[why]; len(names) >= manyUnknown { // one reason is said once
+				if names[0] != label(f) {
+					continue
+				}
+				text += "; nor is known: " + listed(names[1:], "and")
+			}
 		}
 		if list, ok := f.Value.(kind.List); ok { // of users, of semaphores
 			if len(list.Items) == 0 {
@@ -148,10 +162,18 @@ func (a *app) printObject(o kind.Object) error {
 			}
 			continue
 		}
-		label := strings.ReplaceAll(f.Name, "_", " ")
-		if _, err := fmt.Fprintf(a.out, "  %-*s  %s\n", width, label, oneLine(f.Value.Long())); err != nil {
+		if _, err := fmt.Fprintf(a.out, "  %-*s  %s\n", width, label(f), oneLine(text)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// manyUnknown is how many fields with one reason, that they are not known, are told of in one line.
+const manyUnknown = 3
+
+// label is what people read for the name of a field.
+func label(f kind.Field) string { return strings.ReplaceAll(f.Name, "_", " ") }
+
+// aboutIt is the text of an error without what it begins with where the address stands beside it.
+func aboutIt(text, address string) string { return strings.TrimPrefix(text, "stat "+address+": ") }

@@ -28,8 +28,11 @@ func (i item) mine() bool {
 	if i.seen == nil || i.seen.Err != nil {
 		return isMine(i.shown)
 	}
-	uid := uint32(os.Geteuid())
-	return i.seen.UID == uid || isSystemV(i.seen.Kind) && i.seen.CreatorUID == uid
+	uid, o := uint32(os.Geteuid()), i.seen
+	if o.ModeUnknown == "" && o.UID == uid {
+		return true
+	}
+	return isSystemV(o.Kind) && o.CreatorUID == uid && !(isForeign(o) && o.Allocated.Unknown != "")
 }
 
 func isSystemV(kindName string) bool {

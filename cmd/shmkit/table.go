@@ -10,7 +10,10 @@ import (
 	"github.com/shmkit/shmkit/internal/kind"
 )
 
-// table is text in columns, two spaces apart.
+// columnGap is how many spaces are between columns.
+const columnGap = 2
+
+// table is text in columns.
 type table struct {
 	columns []kind.Column
 	rows    [][]string
@@ -97,7 +100,7 @@ func (t *table) line(cells []string, widths []int) string {
 	var b strings.Builder
 	for i, text := range cells {
 		if i > 0 {
-			b.WriteString("  ")
+			b.WriteString(strings.Repeat(" ", columnGap))
 		}
 		pad := strings.Repeat(" ", widths[i]-uniseg.StringWidth(text))
 		if t.columns[i].Right {

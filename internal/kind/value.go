@@ -21,6 +21,9 @@ type Value interface {
 // none stands in a table for what there is nothing to say about.
 const none = "-"
 
+// None is the value of what there is none of, such as the holder of a lock that nobody holds. It is null in JSON.
+type None struct{}
+
 // Text is a word or a sentence.
 type Text string
 
@@ -36,7 +39,7 @@ type Mode fs.FileMode
 // Key is a System V key. In JSON it is a string, "0x00005eed".
 type Key uint32
 
-// PID is a process; 0 is none.
+// PID is a process; 0 is none, null in JSON.
 type PID int
 
 // Time is a time; the zero Time is never, null in JSON.
@@ -144,6 +147,18 @@ func (p PID) Short() string {
 }
 
 func (p PID) Long() string { return p.Short() }
+
+// MarshalJSON implements json.Marshaler.
+func (p PID) MarshalJSON() ([]byte, error) {
+	if p == 0 {
+		return []byte("null"), nil
+	}
+	return json.Marshal(int(p))
+}
+
+func (None) Short() string                { return none }
+func (None) Long() string                 { return none }
+func (None) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 
 func (t Time) Short() string { return shortTime(time.Time(t), time.Now()) }
 

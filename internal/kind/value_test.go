@@ -98,3 +98,14 @@ func TestOptionsOfAnotherTypeAreNotGiven(t *testing.T) {
 		t.Error("a size is no text")
 	}
 }
+
+func TestWhatThereIsNoneOfIsNull(t *testing.T) {
+	for _, v := range []Value{PID(0), None{}, Time{}, Unknown("why")} {
+		if text, err := json.Marshal(v); err != nil || string(text) != "null" {
+			t.Errorf("%T: %s, %v", v, text, err)
+		}
+	}
+	if text, err := json.Marshal(PID(7)); err != nil || string(text) != "7" {
+		t.Errorf("%s, %v", text, err)
+	}
+}

@@ -3,6 +3,7 @@ package object
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"os"
@@ -138,7 +139,7 @@ func readShape(h *header, size int64) (shape, error) {
 		return shape{}, fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
 	}
 	if m := h.magic.Load(); m != magic {
-		return shape{}, fmt.Errorf("%w: it is no object of shmkit", ErrForeign)
+		return shape{}, notBegun(size, binary.LittleEndian.AppendUint64(nil, m))
 	}
 	if v := h.major.Load(); v != Major {
 		return shape{}, fmt.Errorf("%w: %d.%d, this program knows %d", ErrVersion, v, h.minor.Load(), Major)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 )
 
 // Errors that an Error wraps, besides errnos and those of io/fs.
@@ -52,3 +53,27 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 func foreign(why string) error { return fmt.Errorf("%w: %s", ErrForeign, why) }
+
+// noObject is the error of a file that something else wrote, or nobody yet: why says what was found, and what an object
+// has there. It is ErrForeign, which the text does not say: whose the file is, is not what is wrong with it.
+type noObject struct{ why string }
+
+func (e noObject) Error() string        { return "it is no object of shmkit: " + e.why }
+func (e noObject) Is(target error) bool { return target == ErrForeign }
+
+// notBegun is the error of memory of size bytes that does not begin as an object does; start is what it begins with, if
+// that was read.
+func notBegun(size int64, start []byte) error {
+	const begins = ", where an object begins with "
+	switch {
+	case size == 0:
+		return noObject{"it is empty"}
+	case size < headerSize:
+		return noObject{fmt.Sprintf("it has %d bytes, and the header of an object alone has %d", size, headerSize)}
+	case size > maxSize:
+		return noObject{fmt.Sprintf("it has %d bytes, and an object %d at most", size, int64(maxSize))}
+	case zero(start):
+		return noObject{"it begins with zeros" + begins + strconv.Quote(magicText)}
+	}
+	return noObject{fmt.Sprintf("it begins with %q%s%q", start, begins, magicText)}
+}

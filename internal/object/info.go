@@ -153,7 +153,7 @@ func (i *Info) read(p place, body func(*Info, *shmkit.Mapping, int64) error) (er
 		return err
 	}
 	if i.Size < headerSize || i.Size > maxSize {
-		return foreign("it is no object of shmkit")
+		return notBegun(i.Size, nil)
 	}
 	m, err := file.Map(fdmap.Options{Len: i.Size, Protection: shmkit.Read})
 	if err != nil {
@@ -170,6 +170,9 @@ func (i *Info) read(p place, body func(*Info, *shmkit.Mapping, int64) error) (er
 	return guard(func() error {
 		if o.shape, err = readShape(o.h, i.Size); err != nil {
 			return err
+		}
+		if o.kind != i.Kind {
+			return o.fits(&Config{Kind: i.Kind})
 		}
 		i.BodySize, i.Created, i.Minor, i.Persistent = o.bodySize, o.created, o.minor, o.persistent
 		i.Type, i.ID, i.Slots, i.Words = o.typeName, o.id, o.members, o.words

@@ -8,7 +8,8 @@ import (
 
 // Layout of an object; docs/abi/object.md.
 const (
-	magic = 0x314f74696b6d6873 // "shmkitO1" in little-endian order
+	magic     = 0x314f74696b6d6873 // magicText in little-endian order
+	magicText = "shmkitO1"
 
 	// Major and Minor are the version of the layout. Another major is refused.
 	Major = 1

@@ -113,7 +113,7 @@ func (o *Object) joinMemfd(f *os.File, c *Config) error {
 		return err
 	}
 	if size < headerSize || size > maxSize {
-		return foreign("it is no object of shmkit")
+		return notBegun(size, nil)
 	}
 	if err := o.readHeader(size); err != nil {
 		return err

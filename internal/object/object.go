@@ -3,6 +3,7 @@ package object
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -165,6 +166,9 @@ func (o *Object) fail(op string, err error, detail string) error {
 func (p place) fail(op string, err error, detail string) error {
 	if e, ok := err.(*Error); ok {
 		return e
+	}
+	if n := (noObject{}); detail == "" && p.path != "" && errors.As(err, &n) {
+		detail = fmt.Sprintf("something else made %s; if nobody needs it, remove it, or take another name", p.path)
 	}
 	return &Error{Op: op, Object: p.address, Err: unwrapPath(err), Detail: detail}
 }

@@ -174,7 +174,7 @@ func (o *Object) readNamed() error {
 		return err
 	}
 	if size < headerSize || size > maxSize {
-		return foreign("it is no object of shmkit")
+		return notBegun(size, nil)
 	}
 	if err := o.readHeader(size); err != nil {
 		return err
@@ -197,7 +197,7 @@ func (o *Object) readHeader(size int64) error {
 		return err
 	})
 	if errors.Is(err, io.EOF) {
-		return foreign("it is no object of shmkit")
+		return notBegun(size, nil)
 	}
 	if err != nil {
 		return err

@@ -45,20 +45,30 @@ func Name(t testing.TB) string {
 	}
 }
 
-// ownNames lists the names in /dev/shm that this process gave out.
-func ownNames() ([]string, error) {
-	entries, err := os.ReadDir(shmDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var own []string
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), namePrefix()) {
-			own = append(own, e.Name())
+// NamedAfter lists the paths of what was made in /dev/shm under a name that begins with prefix: there itself, and as
+// objects of shmkit in the directory of a user.
+func NamedAfter(prefix string) ([]string, error) {
+	return namedAfter(shmDir, prefix)
+}
+
+func namedAfter(dir, prefix string) ([]string, error) {
+	var found []string
+	for _, pattern := range []string{prefix + "*", "shmkit-*/*." + prefix + "*"} {
+		paths, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return nil, err
 		}
+		found = append(found, paths...)
 	}
-	return own, nil
+	return found, nil
+}
+
+// ownNames lists the names in /dev/shm that this process gave out, and what is called after them in the directories of
+// objects: without /dev/shm.
+func ownNames() ([]string, error) {
+	paths, err := NamedAfter(namePrefix())
+	for i, p := range paths {
+		paths[i] = strings.TrimPrefix(p, shmDir+"/")
+	}
+	return paths, err
 }

@@ -14,8 +14,9 @@ type Facts struct {
 	Mode                             fs.FileMode
 	UID, GID                         uint32
 	Accessed, Modified, Changed      time.Time
-	// Unseen says why the file itself could not be looked at; "" if it could.
-	Unseen string
+	// Unseen says why the file itself could not be looked at; "" if it could. Unowned likewise says it of owner,
+	// group and mode alone.
+	Unseen, Unowned string
 }
 
 // Facts are those of the file of the handle, now.
@@ -33,7 +34,7 @@ func (h *Handle) Facts() Facts {
 func Seen(o *inspect.Object) Facts {
 	f := Facts{
 		Size: kind.Bytes(o.Size), Allocated: kind.Amount(o.Allocated), Resident: kind.Amount(o.Resident), Dirty: kind.Amount(o.Dirty),
-		Mode: o.Mode.Perm(), UID: o.UID, GID: o.GID, Accessed: o.Accessed, Modified: o.Modified, Changed: o.Changed,
+		Mode: o.Mode.Perm(), UID: o.UID, GID: o.GID, Unowned: o.ModeUnknown, Accessed: o.Accessed, Modified: o.Modified, Changed: o.Changed,
 	}
 	if o.Err != nil {
 		f.Unseen = o.Err.Error()
@@ -47,10 +48,14 @@ func (f Facts) Fields(names *kind.Names, device bool) []kind.Field {
 	if device {
 		fields = append(fields, kind.Field{Name: "dirty", Value: f.Dirty})
 	}
-	fields = append(fields, kind.Field{Name: "mode", Value: kind.Mode(f.Mode)})
-	fields = append(fields, names.User("owner", "owner_uid", f.UID)...)
-	fields = append(fields, names.Group("group", "group_gid", f.GID)...)
-	fields = append(fields,
+	owned := append([]kind.Field{{Name: "mode", Value: kind.Mode(f.Mode)}}, names.User("owner", "owner_uid", f.UID)...)
+	owned = append(owned, names.Group("group", "group_gid", f.GID)...)
+	if f.Unowned != "" {
+		for i := range owned {
+			owned[i].Value = kind.Unknown(f.Unowned)
+		}
+	}
+	fields = append(append(fields, owned...),
 		kind.Field{Name: "access_time", Value: kind.Time(f.Accessed)},
 		kind.Field{Name: "modify_time", Value: kind.Time(f.Modified)},
 		kind.Field{Name: "change_time", Value: kind.Time(f.Changed)})

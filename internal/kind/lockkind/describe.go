@@ -34,7 +34,7 @@ func (k shared) Columns() []kind.Column {
 	columns = append(columns, []kind.Column{
 		{Heading: "WAITING", Field: "waiting", Right: true},
 		{Heading: "MEMBERS", Field: "living", Right: true},
-		{Heading: "DEAD", Field: "dead", Right: true},
+		{Heading: "DEAD", Field: "dead_members", Right: true},
 	}...)
 	return append(columns, named.FileColumns()...)
 }
@@ -70,7 +70,7 @@ func (k shared) Stat(a address.Address) (kind.Object, error) {
 	o := k.describe(a, i, err, &kind.Names{})
 	o.Fields = append(o.Fields,
 		kind.Field{Name: "path", Value: kind.Text(i.Path)},
-		kind.Field{Name: "slots", Value: kind.Count(i.Slots)})
+		kind.Field{Name: "slots", Value: named.Known(err, kind.Count(i.Slots))})
 	if k.Word == "struct" {
 		o.Fields = append(o.Fields, kind.Field{Name: "fields", Value: words(i)})
 	}
@@ -100,23 +100,23 @@ func (k shared) describe(a address.Address, i pshared.Info, why error, users *ki
 		if len(i.Words) == 1 {
 			w = i.Words[0]
 		}
-		pid, command := kind.PID(0), ""
+		var pid, command kind.Value = kind.None{}, kind.None{}
 		if len(w.Holders) > 0 {
 			m := i.Members[w.Holders[0].Member]
-			pid, command = kind.PID(m.PID), m.Command
+			pid, command = kind.PID(m.PID), kind.Text(m.Command)
 		}
 		o.Fields = append(o.Fields,
 			kind.Field{Name: "state", Value: known(kind.Text(w.State))},
 			kind.Field{Name: "holder_pid", Value: known(pid)},
-			kind.Field{Name: "holder_command", Value: known(kind.Text(command))})
+			kind.Field{Name: "holder_command", Value: known(command)})
 	}
 	o.Fields = append(o.Fields, []kind.Field{
 		{Name: "holders", Value: known(kind.Count(holders))},
 		{Name: "waiting", Value: known(kind.Count(waiting))},
 		{Name: "living", Value: known(kind.Count(living))},
-		{Name: "dead", Value: known(kind.Count(len(i.Members) - living))},
+		{Name: "dead_members", Value: known(kind.Count(len(i.Members) - living))},
 		{Name: "size", Value: kind.Bytes(i.Size)},
-		{Name: "persistent", Value: kind.Flag(i.Persistent)},
+		{Name: "persistent", Value: known(kind.Flag(i.Persistent))},
 	}...)
 	o.Fields = append(o.Fields, named.File{UID: i.UID, GID: i.GID, Mode: i.Mode, Created: kind.Time(i.Created)}.Fields(users)...)
 	return o

@@ -124,10 +124,19 @@ func describe(seen *inspect.Object, names *kind.Names) kind.Object {
 		{Name: "address", Value: kind.Text(a.String()), Machine: true},
 		{Name: "path", Value: kind.Text(seen.Path)},
 	}}
-	if f.Unseen == "" {
+	if f.Unseen == "" && f.Unowned == "" {
 		o.Owners = []uint32{f.UID}
 	}
 	o.Fields = append(o.Fields, f.Fields(names, false)...)
+	if seen.Segment != nil { // of another IPC namespace
+		made := append(names.User("creator", "creator_uid", seen.CreatorUID), names.Group("creator_group", "creator_gid", seen.CreatorGID)...)
+		for i := range made {
+			if why := seen.Allocated.Unknown; why != "" {
+				made[i].Value = kind.Unknown(why)
+			}
+		}
+		o.Fields = append(o.Fields, made...)
+	}
 	command := kind.Text("")
 	if len(seen.Users) > 0 {
 		command = kind.Text(seen.Users[0].Command)

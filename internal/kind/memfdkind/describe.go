@@ -40,6 +40,9 @@ func (Descriptors) Stat(a address.Address) (kind.Object, error) {
 	return o, nil
 }
 
+// noDescriptor is the descriptor of memory that is mapped and that no descriptor leads to any more.
+const noDescriptor = -1
+
 // describe is what a list tells of memory.
 func describe(a address.Address, i memfd.Info, names *kind.Names) kind.Object {
 	o := kind.Object{Address: a, Fields: []kind.Field{
@@ -49,6 +52,9 @@ func describe(a address.Address, i memfd.Info, names *kind.Names) kind.Object {
 		{Name: "pid", Value: kind.PID(i.PID)},
 		{Name: "fd", Value: kind.Count(i.FD)},
 	}}
+	if i.FD == noDescriptor {
+		o.Set("fd", kind.None{})
+	}
 	if i.Visible {
 		o.Owners = []uint32{i.UID}
 	}
@@ -114,7 +120,7 @@ func (Descriptors) Describe(seen []inspect.Object) []kind.Object {
 	for n := range seen {
 		o := &seen[n]
 		i := memfd.Info{
-			Name: o.Name, Visible: o.Err == nil, Inode: o.ID.Inode, Size: int64(o.Size), Allocated: int64(o.Allocated.Bytes), PageSize: int(o.PageSize),
+			Name: o.Name, Visible: o.Err == nil && o.ModeUnknown == "", Inode: o.ID.Inode, Size: int64(o.Size), Allocated: int64(o.Allocated.Bytes), PageSize: int(o.PageSize),
 			Mode: o.Mode.Perm(), UID: o.UID, GID: o.GID, Modified: o.Modified,
 		}
 		if o.Memfd != nil {
@@ -125,7 +131,7 @@ func (Descriptors) Describe(seen []inspect.Object) []kind.Object {
 		case address.Descriptor:
 			i.PID, i.FD = at.PID, at.FD
 		case address.Region: // it is mapped, and has no descriptor any more
-			i.PID = at.PID
+			i.PID, i.FD = at.PID, noDescriptor
 		}
 		all = append(all, describe(a, i, names))
 	}

@@ -126,16 +126,20 @@ type File struct {
 
 // Fields tells it.
 func (f File) Fields(users *kind.Names) []kind.Field {
-	fields := append(users.User("owner", "uid", f.UID), users.Group("group", "gid", f.GID)...)
+	var made kind.Value = f.Created
+	if f.Created == (kind.Time{}) { // its header was not read
+		made = kind.None{}
+	}
+	fields := append(users.User("owner", "owner_uid", f.UID), users.Group("group", "group_gid", f.GID)...)
 	return append(fields,
 		kind.Field{Name: "mode", Value: kind.Mode(f.Mode)},
-		kind.Field{Name: "created", Value: f.Created})
+		kind.Field{Name: "create_time", Value: made})
 }
 
 // FileColumns are the columns for it.
 func FileColumns() []kind.Column {
 	return []kind.Column{
-		{Heading: "OWNER", Field: "owner"}, {Heading: "MODE", Field: "mode"}, {Heading: "CREATED", Field: "created", Long: true},
+		{Heading: "OWNER", Field: "owner"}, {Heading: "MODE", Field: "mode"}, {Heading: "CREATED", Field: "create_time", Long: true},
 	}
 }
 

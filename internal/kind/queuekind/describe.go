@@ -62,7 +62,7 @@ func (k Queues) Stat(a address.Address) (kind.Object, error) {
 	o := k.describe(a, i, err, &kind.Names{})
 	o.Fields = append(o.Fields,
 		kind.Field{Name: "path", Value: kind.Text(i.Path)},
-		kind.Field{Name: "slots", Value: kind.Count(i.Slots)},
+		kind.Field{Name: "slots", Value: named.Known(err, kind.Count(i.Slots))},
 		kind.Field{Name: "members", Value: members(i)})
 	return o, nil
 }
@@ -97,7 +97,7 @@ func (k Queues) describe(a address.Address, i queue.Info, why error, users *kind
 	add("waiting", kind.Count(waiting))
 	add("living", kind.Count(living))
 	add("dead_members", kind.Count(len(i.Members)-living))
-	o.Fields = append(o.Fields, kind.Field{Name: "size", Value: kind.Bytes(i.Size)}, kind.Field{Name: "persistent", Value: kind.Flag(i.Persistent)})
+	o.Fields = append(o.Fields, kind.Field{Name: "size", Value: kind.Bytes(i.Size)}, kind.Field{Name: "persistent", Value: named.Known(why, kind.Flag(i.Persistent))})
 	o.Fields = append(o.Fields, named.File{UID: i.UID, GID: i.GID, Mode: i.Mode, Created: kind.Time(i.Created)}.Fields(users)...)
 	return o
 }

@@ -72,7 +72,7 @@ func (k Topics) Stat(a address.Address) (kind.Object, error) {
 	o.Fields = append(o.Fields,
 		kind.Field{Name: "path", Value: kind.Text(v.Path)},
 		kind.Field{Name: "messages_path", Value: kind.Text(v.MessagesPath)},
-		kind.Field{Name: "slots", Value: kind.Count(v.Slots)})
+		kind.Field{Name: "slots", Value: named.Known(err, kind.Count(v.Slots))})
 	o.Fields = append(append(o.Fields, lists...), kind.Field{Name: "members", Value: members(v)})
 	return o, nil
 }
@@ -157,7 +157,7 @@ func memory(v topic.Overview, why error) []kind.Field {
 
 // process are the fields that say whose something is.
 func process(v topic.Overview, member int, alive bool) []kind.Field {
-	f := []kind.Field{{Name: "pid", Value: kind.PID(0)}, {Name: "command", Value: kind.Text("")}, {Name: "alive", Value: kind.Flag(alive)}}
+	f := []kind.Field{{Name: "pid", Value: kind.None{}}, {Name: "command", Value: kind.None{}}, {Name: "alive", Value: kind.Flag(alive)}}
 	for _, m := range v.Members {
 		if m.Slot == member {
 			f[0].Value, f[1].Value = kind.PID(m.PID), kind.Text(m.Command)
