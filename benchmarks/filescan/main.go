@@ -17,6 +17,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/shmkit/shmkit/internal/filescan"
 	"github.com/shmkit/shmkit/internal/sys"
 )
 
@@ -55,7 +56,7 @@ func measure(dir string, size int64, rounds, reads int) (err error) {
 	if err := evict(path); err != nil {
 		return err
 	}
-	if _, _, err := scanScan(nil)(path, size); err != nil {
+	if _, _, err := filescan.Scan(nil)(path, size); err != nil {
 		return err
 	}
 	if err := takeTurns(scans(), rounds, path, size, func(string) error { return nil }, mibs(size)); err != nil {
@@ -67,14 +68,6 @@ func measure(dir string, size int64, rounds, reads int) (err error) {
 	})
 }
 
-// way is one way to go through a file. It returns a sum of its bytes, which all ways must
-// agree on.
-type way struct {
-	name string
-	run  func(path string, size int64) (sum uint64, took time.Duration, err error)
-	base bool // one of those that others are compared with: the best of them counts
-}
-
 func takeTurns(ways []way, rounds int, path string, size int64, before func(string) error, show func(time.Duration) string) error {
 	took := make([][]time.Duration, len(ways))
 	var sum uint64
@@ -83,15 +76,15 @@ func takeTurns(ways []way, rounds int, path string, size int64, before func(stri
 			if err := before(path); err != nil {
 				return err
 			}
-			s, d, err := w.run(path, size)
+			s, d, err := w.Run(path, size)
 			if err != nil {
-				return fmt.Errorf("%s: %w", w.name, err)
+				return fmt.Errorf("%s: %w", w.Name, err)
 			}
 			if round == 0 && i == 0 {
 				sum = s
 			}
 			if s != sum {
-				return fmt.Errorf("%s: the sum is %#x, want %#x", w.name, s, sum)
+				return fmt.Errorf("%s: the sum is %#x, want %#x", w.Name, s, sum)
 			}
 			if round > 0 {
 				took[i] = append(took[i], d)
@@ -100,13 +93,13 @@ func takeTurns(ways []way, rounds int, path string, size int64, before func(stri
 	}
 	best := time.Duration(1<<63 - 1)
 	for i, w := range ways {
-		if w.base {
+		if w.Base {
 			best = min(best, median(took[i]))
 		}
 	}
 	for i, w := range ways {
 		m := median(took[i])
-		fmt.Printf("  %-44s %s (%s to %s)  %.2f×\n", w.name, show(m), show(slices.Max(took[i])), show(slices.Min(took[i])), float64(best)/float64(m))
+		fmt.Printf("  %-44s %s (%s to %s)  %.2f×\n", w.Name, show(m), show(slices.Max(took[i])), show(slices.Min(took[i])), float64(best)/float64(m))
 	}
 	return nil
 }

@@ -84,7 +84,8 @@ var layers = []layer{
 	{pkg: "internal/kind/memfdkind", may: []string{".", "inspect", "memfd", "filemap", "internal/address", "internal/stream", "internal/kind", "internal/kind/inode", "internal/sys"}},
 	{pkg: "internal/kind/mapkind", may: []string{"inspect", "internal/address", "internal/kind", "internal/kind/inode"}},
 	// A screen of the command, on what inspect tells.
-	{pkg: "internal/bench", may: []string{".", "sysv", "memfd", "filemap", "pshared", "queue", "topic", "internal/sys"}},
+	{pkg: "internal/filescan", may: []string{"filemap"}},
+	{pkg: "internal/bench", may: []string{"internal/filescan", ".", "sysv", "memfd", "filemap", "pshared", "queue", "topic", "internal/sys"}},
 	{pkg: "internal/top", may: []string{"inspect", "internal/kind", "internal/proc"}, tests: []string{"filemap", "pshared", "queue", "topic"}},
 	{pkg: "cmd/...", may: []string{anything}},
 	// Runs the command, and plays the processes that are seen.
@@ -176,7 +177,7 @@ func TestOnlyTestsImportTestenv(t *testing.T) {
 
 // notLibrary are the folders whose packages users of the library don't compile.
 var notLibrary = []string{
-	"cmd/...", "examples/...", "benchmarks/...", testenvDir, shmtestDir, "internal/lint", "internal/kind/...", "internal/top", "internal/bench",
+	"cmd/...", "examples/...", "benchmarks/...", testenvDir, shmtestDir, "internal/lint", "internal/kind/...", "internal/top", "internal/bench", "internal/filescan",
 }
 
 // libraryImportsOnlyStd promises users of the library that it brings in nothing
