@@ -17,6 +17,8 @@ type Trial struct {
 	Touched bool `json:"touched,omitempty"`
 	// Yardstick: it is what others are measured against.
 	Yardstick bool `json:"yardstick,omitempty"`
+	// Ours: shmkit's code does it; else the kernel, or the C library, alone.
+	Ours bool `json:"shmkit,omitempty"`
 	// Group says what rows that are compared with each other have in common besides, "" if nothing.
 	Group string `json:"group,omitempty"`
 	// Receivers is how many there are in a fan-out; 0 elsewhere.
