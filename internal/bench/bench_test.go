@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	moreWays = badWays()
+	moreWays, moreLocks, moreSignals, moreFans, moreFileWays = badWays(), badLocks(), badSignals(), badFans(), badFileWays()
 	Main()
 	testenv.Main(m, nil)
 }

@@ -18,6 +18,14 @@
 // System calls are counted in a pass of its own, in which a third process traces the two threads (ptrace(2)):
 // less what a pass with fewer operations has. Where tracing is not allowed they are unknown.
 //
+// # What one operation is
+//
+// latency: a message there and one back. throughput: a message one way; a slice ends when the last has come.
+// sync: a lock taken and given back (with nobody else, and with both processes at it, where it is one of either's);
+// both had a turn; a sleeper that surely sleeps was woken and ran, from just before the call that wakes. fanout: a
+// message that all receivers have, who are in one process; they take a burst while the sender, whose CPU time is told, waits.
+// file: the file gone through once, or a thousand short reads.
+//
 // # To add a way
 //
 // A file with a function that returns a way (way.go says what its fields are), and its line in allWays.

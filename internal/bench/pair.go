@@ -43,14 +43,14 @@ type process struct {
 const folder = "shmkit-bench-"
 
 // startPair starts both. They run until close, or the context's end, which kills them.
-func startPair(ctx context.Context, s suite, t Trial, at place) (_ *pair, err error) {
+func startPair(ctx context.Context, s suite, t Trial, at place, kept map[string]*os.File) (_ *pair, err error) {
 	p := &pair{trial: t}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.kill())
 		}
 	}()
-	have := &props{size: t.Size}
+	have := &props{size: t.Size, kept: kept}
 	defer func() {
 		for i := range have.files {
 			for _, f := range have.files[i] {
@@ -195,6 +195,7 @@ func (p *pair) run(o order) (reply, error) {
 		}
 		sum.CPU += a.CPU
 		sum.Sleeps += a.Sleeps
+		sum.Sent += a.Sent
 	}
 	if first != nil {
 		return reply{}, p.failed(first)

@@ -18,6 +18,8 @@ type props struct {
 	shared int64         // bytes of common memory that the way wants
 	files  [2][]*os.File // of A, of B
 	ids    []int
+	// kept is what trials of a run share, see once.
+	kept map[string]*os.File
 	// undo takes back what was made, from the last to the first. What is in it must be gone however the
 	// command ends, so each step also has a line in leave, which a side does if the command is gone.
 	undo  []func() error
@@ -33,6 +35,24 @@ type leaving struct {
 // give lets A and B inherit files, which are closed here once they have.
 func (p *props) give(a, b *os.File) {
 	p.files[0], p.files[1] = append(p.files[0], a), append(p.files[1], b)
+}
+
+// once returns a file that is made for the first trial of a run that asks for it, another descriptor of it for each.
+// What made it is to leave no name.
+func (p *props) once(name string, make func() (*os.File, error)) (*os.File, error) {
+	f := p.kept[name]
+	if f == nil {
+		var err error
+		if f, err = make(); err != nil {
+			return nil, err
+		}
+		p.kept[name] = f
+	}
+	fd, err := sys.Dup(int(f.Fd()))
+	if err != nil {
+		return nil, os.NewSyscallError("dup", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // keep says that a System V object was made.

@@ -25,8 +25,10 @@ type Row struct {
 	BytesPerSecond float64 `json:"bytes_per_second,omitempty"`
 
 	// An operation takes of both processes together:
-	CPU    float64  `json:"cpu_nanoseconds"`
-	Sleeps float64  `json:"sleeps"`       // how often one gives its CPU away
+	CPU    float64 `json:"cpu_nanoseconds"`
+	Sleeps float64 `json:"sleeps"` // how often one gives its CPU away
+	// Sender is the part of CPU that the sending takes, where there are many receivers.
+	Sender float64  `json:"sender_cpu_nanoseconds,omitempty"`
 	Calls  *float64 `json:"system_calls"` // nil: not known
 
 	// Memory is how many bytes are reserved for the messages, nil if that is not known.
@@ -39,6 +41,7 @@ type Row struct {
 	hist   *hdrhistogram.Histogram
 	spent  float64 // ns of CPU
 	slept  float64
+	sent   float64
 }
 
 // A Spread is a median and the quartiles.
@@ -63,6 +66,7 @@ func (r *Row) add(n int, got reply) error {
 	r.slices = append(r.slices, float64(got.Nanoseconds)/float64(n))
 	r.spent += float64(got.CPU)
 	r.slept += float64(got.Sleeps)
+	r.sent += float64(got.Sent)
 	if got.Times == "" {
 		return nil
 	}
@@ -80,7 +84,7 @@ func (r *Row) finish() {
 	r.Nanoseconds = spreadOf(r.slices)
 	r.PerSecond = 1e9 / r.Nanoseconds.Median
 	r.BytesPerSecond = r.PerSecond * float64(r.Size)
-	r.CPU, r.Sleeps = r.spent/float64(r.Operations), r.slept/float64(r.Operations)
+	r.CPU, r.Sleeps, r.Sender = r.spent/float64(r.Operations), r.slept/float64(r.Operations), r.sent/float64(r.Operations)
 	if h := r.hist; h != nil {
 		r.Times = &Percentiles{h.ValueAtQuantile(50), h.ValueAtQuantile(90), h.ValueAtQuantile(99), h.ValueAtQuantile(99.9), h.Max()}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 )
@@ -80,7 +81,12 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 		all = append(all, contestsOf(s, &o)...)
 	}
-	b := &bench{o: o, at: at}
+	b := &bench{o: o, at: at, kept: map[string]*os.File{}}
+	defer func() {
+		for _, f := range b.kept {
+			_ = f.Close()
+		}
+	}()
 	for _, c := range all {
 		b.all += len(c.rows) * o.rounds * o.turns
 	}
@@ -162,7 +168,8 @@ func contestsOf(s suite, o *Options) (all []*contest) {
 type bench struct {
 	o         Options
 	at        place
-	done, all int // slices
+	kept      map[string]*os.File // by trials of several contests
+	done, all int                 // slices
 }
 
 func (b *bench) tell(what string, n int) {
@@ -222,7 +229,7 @@ func (b *bench) round(ctx context.Context, c *contest, round int) (err error) {
 			return ctx.Err()
 		}
 		b.tell(row.Trial.String()+": start", 0)
-		p, err := startPair(ctx, c.suite, row.Trial, b.at)
+		p, err := startPair(ctx, c.suite, row.Trial, b.at, b.kept)
 		var not *impossible
 		if errors.As(err, &not) {
 			row.Impossible = not.why
@@ -264,6 +271,9 @@ const (
 // prepare verifies a pair, counts its calls the first time, and finds out how many operations a slice has.
 func (b *bench) prepare(ctx context.Context, r *runner, s suite, first bool) error {
 	n := checked
+	if s.slow {
+		n = 1
+	}
 	if r.row.Size > 0 {
 		n = max(10, min(n, checkedBytes/r.row.Size))
 	}
@@ -275,7 +285,7 @@ func (b *bench) prepare(ctx context.Context, r *runner, s suite, first bool) err
 		memory := r.pair.memory
 		r.row.Memory = &memory
 	}
-	if first && !r.row.Yardstick {
+	if first && !r.row.Yardstick && r.row.Group != groupSleeping && s.name != "file" { // whose calls are the frame's
 		if calls, err := r.pair.calls(ctx); err == nil {
 			r.row.Calls = &calls
 		} else if ctx.Err() != nil {
@@ -295,8 +305,5 @@ func (b *bench) prepare(ctx context.Context, r *runner, s suite, first bool) err
 		r.n *= 4
 	}
 	r.n = max(r.n, 1)
-	if s.most > 0 {
-		r.n = min(r.n, s.most)
-	}
 	return nil
 }

@@ -56,6 +56,7 @@ type reply struct {
 	Nanoseconds int64  // from the first to the last
 	CPU         int64  // nanoseconds of this process, all threads
 	Sleeps      int64  // how often its thread gave its CPU away to wait
+	Sent        int64  // nanoseconds that sending took of CPU
 	Times       string // what was recorded
 	Memory      int64
 	Thread      int // that does it all
@@ -195,6 +196,9 @@ func (o order) run(r *room, me side) (reply, error) {
 	answer.Sleeps = after.Sub(before).Voluntary
 	if s, ok := me.(spender); ok {
 		answer.Nanoseconds = s.spent()
+	}
+	if s, ok := me.(*fanning); ok {
+		answer.Sent = s.sent()
 	}
 	if rec != nil {
 		answer.Times, err = rec.text()

@@ -16,13 +16,13 @@ type suite struct {
 	prepare func(Trial, *props) error
 	// open opens one side, in its process.
 	open func(*room) (side, error)
-	// most is how many operations a slice has at most; 0 is no limit.
-	most int
+	// slow: one operation takes milliseconds, and is enough to verify.
+	slow bool
 }
 
 // suites are all of them, in the order in which they run.
 func suites() []suite {
-	return []suite{latencySuite(), throughputSuite()}
+	return []suite{latencySuite(), throughputSuite(), syncSuite(), fanoutSuite(), fileSuite()}
 }
 
 // Suites are the names of all suites.

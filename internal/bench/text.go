@@ -8,13 +8,13 @@ import (
 
 // Legend says what is in tables.
 const Legend = `P50 to MAX are percentiles of single operations, EACH is the median of an operation; n, µ, m are nano-, micro- and milliseconds.
-× is the time in times of the first yardstick, in brackets, measured in turn. CPU is what both processes together take for an operation, CALLS how
+× is the time in times of the first yardstick, in brackets, measured in turn. CPU is what both processes together take for an operation, SENDER what the sending is of that, CALLS how
 many system calls they make (traced, which lets them sleep more often), MEM how many bytes are reserved.`
 
 // Title says what rows that are compared with each other have in common.
 func Title(t Trial) string {
 	s := []string{t.Suite}
-	if t.Size > 0 {
+	if t.Size > 0 && t.Group == "" {
 		s = append(s, size(t.Size))
 		if t.Touched {
 			s = append(s, "all of them written and read")
@@ -98,6 +98,8 @@ func digitsOf(x float64) string {
 		return fmt.Sprintf("%.0f", x)
 	case x >= 9.995:
 		return fmt.Sprintf("%.1f", x)
+	case x < 0.0995:
+		return fmt.Sprintf("%.3f", x)
 	}
 	return fmt.Sprintf("%.2f", x)
 }

@@ -10,7 +10,7 @@ import (
 func streamWay() way {
 	return way{
 		name: "unix stream", about: "a pair of Unix stream sockets",
-		prepare: func(p *props) error { return socketPair(p, syscall.SOCK_STREAM) },
+		prepare: func(p *props) error { return socketPair(p, unixStream) },
 		open:    func(r *room) (end, error) { return openWire(r, false, socketBytes) },
 	}
 }
@@ -30,6 +30,9 @@ func datagramWay() way {
 		open:    func(r *room) (end, error) { return openWire(r, true, socketBytes) },
 	}
 }
+
+// unixStream is the kind of stream sockets.
+const unixStream = syscall.SOCK_STREAM
 
 func socketPair(p *props, kind int) error {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, kind|syscall.SOCK_CLOEXEC, 0)

@@ -31,7 +31,7 @@ func TestValuesForPeopleAndPrograms(t *testing.T) {
 		{Mode(0), "0000", "0000 (---------)", `"0000"`},
 		{Key(0x5eed), "0x00005eed", "0x00005eed", `"0x00005eed"`},
 		{Key(0), "0x00000000", "0x00000000 (private)", `"0x00000000"`},
-		{PID(0), "-", "-", "0"},
+		{PID(0), "-", "-", "null"},
 		{PID(812), "812", "812", "812"},
 		{Marks(nil), "-", "none", "[]"},
 		{Marks{"removed", "locked"}, "removed,locked", "removed, locked", `["removed","locked"]`},

@@ -22,3 +22,6 @@ func CloseOnExec(fd int) (bool, error) {
 // SCM_PIDFD is the type of the control message that carries a descriptor of the
 // sender's process, on sockets that ask for it (SO_PASSPIDFD); since Linux 6.5.
 const SCM_PIDFD = 4
+
+// Dup returns another descriptor of the same open file, close on exec (fcntl(F_DUPFD_CLOEXEC)).
+func Dup(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0) }

@@ -50,6 +50,12 @@ func Columns() []Column {
 			return bytesOf(r.BytesPerSecond)
 		})},
 		{"CPU", false, func(r *bench.Row) string { return bench.Seconds(r.CPU) }},
+		{"SENDER", false, func(r *bench.Row) string {
+			if r.Sender == 0 {
+				return ""
+			}
+			return bench.Seconds(r.Sender)
+		}},
 		{"CALLS", false, func(r *bench.Row) string {
 			if r.Calls == nil {
 				return ""

@@ -1,0 +1,96 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Groups of the suite sync.
+const (
+	groupAlone    = "nobody else wants it"
+	groupBoth     = "both processes want it all the time"
+	groupTurns    = "by turns"
+	groupSleeping = "waking one who sleeps"
+)
+
+// syncSuite is locks and signals.
+func syncSuite() suite {
+	return suite{
+		name: "sync", about: "a lock taken and given back, and telling the other process",
+		trials: syncTrials,
+		prepare: func(t Trial, p *props) error {
+			if t.Group == groupAlone || t.Group == groupBoth {
+				return prepareLock(t, p)
+			}
+			p.size = smallest
+			w, err := findSignal(t.Way)
+			if err != nil || w.prepare == nil {
+				return err
+			}
+			return w.prepare(p)
+		},
+		open: openSync,
+	}
+}
+
+func syncTrials(*Options) (all []Trial) {
+	for _, group := range []string{groupAlone, groupBoth} {
+		for _, l := range allLocks() {
+			if group == groupBoth && l.here {
+				continue
+			}
+			all = append(all, Trial{Suite: "sync", Way: l.name, Group: group, About: l.about, Yardstick: l.yardstick(group)})
+		}
+	}
+	for _, group := range []string{groupTurns, groupSleeping} {
+		for _, w := range allSignals() {
+			if w.trips && group == groupSleeping { // it never sleeps
+				continue
+			}
+			t := Trial{Suite: "sync", Way: w.name, Wait: Block, Group: group, About: w.about}
+			t.Yardstick = w.trips && group == groupTurns || w.name == "futex" && group == groupSleeping
+			if w.trips {
+				t.Wait = Spin
+			}
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// allSignals are ways to tell the other process: those that carry nothing, and those of messages.
+func allSignals() []way {
+	line := yardsticks()[0]
+	return slices.Concat([]way{line}, signalWays(), []way{pipeWay(), streamWay(), queueWay(false), topicWay(false)}, moreSignals)
+}
+
+// moreSignals are those of tests.
+var moreSignals []way
+
+func findSignal(name string) (way, error) {
+	for _, w := range allSignals() {
+		if w.name == name {
+			return w, nil
+		}
+	}
+	return way{}, fmt.Errorf("there is no way %q", name)
+}
+
+func openSync(r *room) (side, error) {
+	if r.Group == groupAlone || r.Group == groupBoth {
+		return openLocking(r)
+	}
+	r.Size = smallest // of what carries messages
+	w, err := findSignal(r.Way)
+	if err != nil {
+		return nil, err
+	}
+	e, err := w.open(r)
+	if err != nil {
+		return nil, err
+	}
+	if r.Group == groupTurns {
+		return &trip{end: e, first: r.first}, nil
+	}
+	return &waking{end: e, r: r}, nil
+}
