@@ -39,7 +39,7 @@ func syncTrials(*Options) (all []Trial) {
 			if group == groupBoth && l.here {
 				continue
 			}
-			all = append(all, Trial{Suite: "sync", Way: l.name, Group: group, About: l.about, Yardstick: l.yardstick(group)})
+			all = append(all, Trial{Suite: "sync", Way: l.name, Group: group, About: l.about, Yardstick: l.yardstick(group), Ours: l.ours})
 		}
 	}
 	for _, group := range []string{groupTurns, groupSleeping} {
@@ -47,7 +47,7 @@ func syncTrials(*Options) (all []Trial) {
 			if w.trips && group == groupSleeping { // it never sleeps
 				continue
 			}
-			t := Trial{Suite: "sync", Way: w.name, Wait: Block, Group: group, About: w.about}
+			t := Trial{Suite: "sync", Way: w.name, Wait: Block, Group: group, About: w.about, Ours: w.ours}
 			t.Yardstick = w.trips && group == groupTurns || w.name == "futex" && group == groupSleeping
 			if w.trips {
 				t.Wait = Spin

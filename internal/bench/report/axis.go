@@ -55,6 +55,14 @@ func newAxis(all []float64, u unit) axis {
 	return axis{low, high, 0, 0, u}
 }
 
+// exactly is an axis from one number to another.
+func exactly(low, high float64, u unit) axis {
+	if low == high {
+		low, high = low/2, high*2
+	}
+	return axis{low, high, 0, 0, u}
+}
+
 // placed is the axis between two places.
 func (a axis) placed(from, to float64) axis {
 	a.from, a.to = from, to

@@ -25,11 +25,12 @@ var (
 		part := func(ns float64) float64 { return r.BytesPerSecond * r.Nanoseconds.Median / ns }
 		return part(r.Nanoseconds.High), part(r.Nanoseconds.Low)
 	}}
+	sender    = measure{"CPU time of the sender for each, logarithmic: less is better", func(r *bench.Row) float64 { return r.Sender }, times, nil}
 	processor = measure{"CPU time of each, all processes, logarithmic: less is better", func(r *bench.Row) float64 { return r.CPU }, times, nil}
 )
 
 // drawBars shows a figure of each row.
-func drawBars(title string, m measure, rows []*bench.Row, looks map[string]look) template.HTML {
+func drawBars(title string, m measure, rows []*bench.Row, looks looks) template.HTML {
 	d := &drawing{width: rowsWidth, height: rowsTop + rowTall*float64(len(rows)) + rowsEnd}
 	var all []float64
 	for _, r := range rows {
@@ -48,7 +49,7 @@ func drawBars(title string, m measure, rows []*bench.Row, looks map[string]look)
 	}
 	var words []string
 	for i, r := range rows {
-		y, l, v := rowsTop+rowTall*float64(i), looks[r.Way], m.of(r)
+		y, l, v := rowsTop+rowTall*float64(i), looks.of(r), m.of(r)
 		d.text(rowsName-10, y+18, before, "name "+l.class, fitting(nameOf(r), sizeText, rowsName-10))
 		d.rect(left, y+4, x.at(v)-left, rowTall-8, "bar "+l.class)
 		end := x.at(v)

@@ -19,14 +19,15 @@ type facet struct {
 
 // A direction is what the lines of a plot go along.
 type direction struct {
-	unit unit
-	of   func(*bench.Row) int
-	not  func(*facet) // of which the facets of a plot do not differ
+	title string
+	unit  unit
+	of    func(*bench.Row) int
+	not   func(*facet) // of which the facets of a plot do not differ
 }
 
 var (
-	alongReceivers = direction{unit{"receivers", counts.write, 1000}, func(r *bench.Row) int { return r.Receivers }, func(f *facet) { f.receivers = 0 }}
-	alongSizes     = direction{unit{"size of a message", sizes.write, 1024}, func(r *bench.Row) int { return r.Size }, func(f *facet) { f.size = 0 }}
+	alongReceivers = direction{"from one to many", unit{"receivers", counts.write, 1000}, func(r *bench.Row) int { return r.Receivers }, func(f *facet) { f.receivers = 0 }}
+	alongSizes     = direction{"from one to another", unit{"size of a message", sizes.write, 1024}, func(r *bench.Row) int { return r.Size }, func(f *facet) { f.size = 0 }}
 )
 
 // facetsOf sorts rows into facets, yardsticks into all that differ in wait alone.
@@ -96,8 +97,10 @@ func upper(s string) string {
 }
 
 // drawPlots draws a figure of rows along a direction, a plot for each facet, with one axis for all.
-func drawPlots(rows []*bench.Row, along direction, m measure, looks map[string]look) (all []template.HTML) {
-	rows = measured(rows, m)
+func drawPlots(rows []*bench.Row, along direction, m measure, looks looks) (all []template.HTML) {
+	if rows = measured(rows, m); len(rows) == 0 {
+		return nil
+	}
 	order, members := facetsOf(rows, along.not)
 	var xs, ys []float64
 	for _, r := range rows {
@@ -106,14 +109,14 @@ func drawPlots(rows []*bench.Row, along direction, m measure, looks map[string]l
 	slices.Sort(xs)
 	xs = slices.Compact(xs)
 	for _, f := range order {
-		p := plot{title: f.caption(order), x: axis{low: xs[0], high: xs[len(xs)-1], unit: along.unit}, y: newAxis(ys, m.unit), ticks: xs, yName: m.name}
+		p := plot{title: cmp.Or(f.caption(order), upper(along.title)), x: exactly(xs[0], xs[len(xs)-1], along.unit), y: newAxis(ys, m.unit), ticks: xs, yName: m.name}
 		index := map[string]int{}
 		for _, r := range members[f] {
 			i, known := index[r.Way]
 			if !known {
 				i = len(p.lines)
 				index[r.Way] = i
-				p.lines = append(p.lines, series{name: r.Way, look: looks[r.Way]})
+				p.lines = append(p.lines, series{name: r.Way, look: looks.of(r)})
 			}
 			p.lines[i].points = append(p.lines[i].points, [2]float64{float64(along.of(r)), m.of(r)})
 		}

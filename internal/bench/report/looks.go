@@ -31,19 +31,27 @@ var marksOfKernel = []mark{disc, square, triangle, diamond, wedge, cross, plus}
 
 const hues = 5
 
-// looksOf gives each way of some rows its look, the same one in all charts of a suite. "topic loan" is
+// looks are those of ways by name.
+type looks map[string]look
+
+func (l looks) of(r *bench.Row) look {
+	if r.Yardstick { // which may be a way elsewhere
+		return look{"yard", disc}
+	}
+	return l[r.Way]
+}
+
+// looksOf gives each way of some rows its look, the same one in all charts. "topic loan" is
 // a variant of "topic": it has its colour.
-func looksOf(rows []*bench.Row) map[string]look {
-	looks := map[string]look{}
+func looksOf(rows []*bench.Row) looks {
+	all := looks{}
 	hue := map[string]int{}
 	kernel := 0
 	for _, r := range rows {
-		if _, known := looks[r.Way]; known {
+		if _, known := all[r.Way]; known || r.Yardstick {
 			continue
 		}
 		switch {
-		case r.Yardstick:
-			looks[r.Way] = look{"yard", disc}
 		case r.Ours:
 			family, _, _ := strings.Cut(r.Way, " ")
 			n, variant := hue[family]
@@ -55,11 +63,11 @@ func looksOf(rows []*bench.Row) map[string]look {
 			if variant {
 				l.mark = ring
 			}
-			looks[r.Way] = l
+			all[r.Way] = l
 		default:
-			looks[r.Way] = look{"kernel", marksOfKernel[kernel%len(marksOfKernel)]}
+			all[r.Way] = look{"kernel", marksOfKernel[kernel%len(marksOfKernel)]}
 			kernel++
 		}
 	}
-	return looks
+	return all
 }

@@ -19,7 +19,7 @@ const (
 )
 
 // drawPercentiles shows what single operations took, from the median to the longest.
-func drawPercentiles(title string, rows []*bench.Row, looks map[string]look) template.HTML {
+func drawPercentiles(title string, rows []*bench.Row, looks looks) template.HTML {
 	d := &drawing{width: rowsWidth, height: rowsTop + rowTall*float64(len(rows)) + rowsEnd}
 	var all []float64
 	for _, r := range rows {
@@ -42,7 +42,7 @@ func drawPercentiles(title string, rows []*bench.Row, looks map[string]look) tem
 	d.text(rowsWidth, rowsTop-12, before, "small", "longest")
 	var words []string
 	for i, r := range rows {
-		y, l, t := rowsTop+rowTall*(float64(i)+0.5), looks[r.Way], r.Times
+		y, l, t := rowsTop+rowTall*(float64(i)+0.5), looks.of(r), r.Times
 		p50, longest := duration(float64(t.P50)), duration(float64(t.Max))
 		d.text(rowsName-10, y+5, before, "name "+l.class, fitting(nameOf(r), sizeText, rowsName-10))
 		d.text(left-14, y+5, before, "number", p50)

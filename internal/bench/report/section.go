@@ -53,20 +53,20 @@ func sectionsOf(rows []*bench.Row) (all []*section) {
 		}
 		bySuite[r.Suite] = append(bySuite[r.Suite], r)
 	}
+	looks := looksOf(rows)
 	for _, name := range names {
 		s := &section{Name: name, About: bench.About(name)}
 		rows := bySuite[name]
 		s.Contests = contestsOf(rows)
 		s.Best = bestOf(s.Contests)
-		s.draw(rows)
+		s.draw(rows, looks)
 		all = append(all, s)
 	}
 	return all
 }
 
 // draw adds the charts for what rows have.
-func (s *section) draw(rows []*bench.Row) {
-	looks := looksOf(rows)
+func (s *section) draw(rows []*bench.Row, looks looks) {
 	main := typical
 	if slices.ContainsFunc(rows, func(r *bench.Row) bool { return r.BytesPerSecond > 0 && r.Times == nil && r.Receivers == 0 }) {
 		main = throughput
@@ -75,7 +75,8 @@ func (s *section) draw(rows []*bench.Row) {
 	switch {
 	case distinct(rows, alongReceivers.of) > 1:
 		s.add("Time by receivers", false, drawPlots(rows, alongReceivers, typical, looks))
-		s.add("CPU time by receivers", false, drawPlots(rows, alongReceivers, processor, looks))
+		s.add("CPU time by receivers", false, slices.Concat(
+			drawPlots(rows, alongReceivers, sender, looks), drawPlots(rows, alongReceivers, processor, looks)))
 	case distinct(rows, alongSizes.of) > 1:
 		title := "Time by size"
 		if main.name == throughput.name {
