@@ -39,7 +39,7 @@ func syncTrials(*Options) (all []Trial) {
 			if group == groupBoth && l.here {
 				continue
 			}
-			all = append(all, Trial{Suite: "sync", Way: l.name, Group: group, About: l.about, Yardstick: l.yardstick(group), Ours: l.ours})
+			all = append(all, Trial{Suite: "sync", Way: l.name, Group: group, About: l.about, Yardstick: l.yardstick(group), Ours: l.ours, Shared: l.shared})
 		}
 	}
 	for _, group := range []string{groupTurns, groupSleeping} {

@@ -3,6 +3,7 @@ package report
 import (
 	"html/template"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/shmkit/shmkit/internal/bench"
@@ -10,23 +11,24 @@ import (
 
 // A measure is a figure of rows.
 type measure struct {
-	name string // what it is
-	of   func(*bench.Row) float64
-	unit unit
+	title string
+	name  string // what it is, and what is good
+	of    func(*bench.Row) float64
+	unit  unit
 	// spread is what half of the slices lie between, if that is known.
 	spread func(*bench.Row) (low, high float64)
 }
 
 var (
-	typical = measure{"time of each, logarithmic: shorter is better", (*bench.Row).Typical, times, func(r *bench.Row) (float64, float64) {
+	typical = measure{"Time", "time of each, logarithmic: shorter is better", (*bench.Row).Typical, times, func(r *bench.Row) (float64, float64) {
 		return r.Nanoseconds.Low, r.Nanoseconds.High
 	}}
-	throughput = measure{"bytes per second, logarithmic: more is better", func(r *bench.Row) float64 { return r.BytesPerSecond }, rates, func(r *bench.Row) (float64, float64) {
+	throughput = measure{"Bytes per second", "bytes per second, logarithmic: more is better", func(r *bench.Row) float64 { return r.BytesPerSecond }, rates, func(r *bench.Row) (float64, float64) {
 		part := func(ns float64) float64 { return r.BytesPerSecond * r.Nanoseconds.Median / ns }
 		return part(r.Nanoseconds.High), part(r.Nanoseconds.Low)
 	}}
-	sender    = measure{"CPU time of the sender for each, logarithmic: less is better", func(r *bench.Row) float64 { return r.Sender }, times, nil}
-	processor = measure{"CPU time of each, all processes, logarithmic: less is better", func(r *bench.Row) float64 { return r.CPU }, times, nil}
+	sender    = measure{"CPU time of the sender", "CPU time of the sender for each, logarithmic: less is better", func(r *bench.Row) float64 { return r.Sender }, times, nil}
+	processor = measure{"CPU time of all", "CPU time of each, all processes, logarithmic: less is better", func(r *bench.Row) float64 { return r.CPU }, times, nil}
 )
 
 // drawBars shows a figure of each row.
@@ -42,7 +44,9 @@ func drawBars(title string, m measure, rows []*bench.Row, looks looks) template.
 	x = x.placed(left, right)
 	d.text(0, 22, behind, "title", fitting(title, sizeTitle, rowsWidth))
 	d.text(left, 50, behind, "small", m.name)
-	d.text(rowsWidth, rowsTop-12, before, "small", "× yardstick")
+	if slices.ContainsFunc(rows, func(r *bench.Row) bool { return r.Ratio > 0 }) {
+		d.text(rowsWidth, rowsTop-12, before, "small", "× yardstick")
+	}
 	for _, v := range x.grid() {
 		d.line(x.at(v), rowsTop-8, x.at(v), bottom, "grid")
 		d.text(x.at(v), bottom+20, centred, "small", m.unit.write(v))

@@ -19,15 +19,14 @@ type facet struct {
 
 // A direction is what the lines of a plot go along.
 type direction struct {
-	title string
-	unit  unit
-	of    func(*bench.Row) int
-	not   func(*facet) // of which the facets of a plot do not differ
+	unit unit
+	of   func(*bench.Row) int
+	not  func(*facet) // of which the facets of a plot do not differ
 }
 
 var (
-	alongReceivers = direction{"from one to many", unit{"receivers", counts.write, 1000}, func(r *bench.Row) int { return r.Receivers }, func(f *facet) { f.receivers = 0 }}
-	alongSizes     = direction{"from one to another", unit{"size of a message", sizes.write, 1024}, func(r *bench.Row) int { return r.Size }, func(f *facet) { f.size = 0 }}
+	alongReceivers = direction{unit{"receivers", counts.write, 1000}, func(r *bench.Row) int { return r.Receivers }, func(f *facet) { f.receivers = 0 }}
+	alongSizes     = direction{unit{"size of a message", sizes.write, 1024}, func(r *bench.Row) int { return r.Size }, func(f *facet) { f.size = 0 }}
 )
 
 // facetsOf sorts rows into facets, yardsticks into all that differ in wait alone.
@@ -109,7 +108,7 @@ func drawPlots(rows []*bench.Row, along direction, m measure, looks looks) (all 
 	slices.Sort(xs)
 	xs = slices.Compact(xs)
 	for _, f := range order {
-		p := plot{title: cmp.Or(f.caption(order), upper(along.title)), x: exactly(xs[0], xs[len(xs)-1], along.unit), y: newAxis(ys, m.unit), ticks: xs, yName: m.name}
+		p := plot{title: cmp.Or(f.caption(order), m.title), x: exactly(xs[0], xs[len(xs)-1], along.unit), y: newAxis(ys, m.unit), ticks: xs, yName: m.name}
 		index := map[string]int{}
 		for _, r := range members[f] {
 			i, known := index[r.Way]

@@ -24,7 +24,7 @@ type series struct {
 // Sizes of a plot.
 const (
 	plotWidth  = 780.0
-	plotLeft   = 86.0
+	plotLeft   = 96.0
 	plotRight  = 196.0 // room for names
 	plotTop    = 66.0
 	plotBottom = 50.0

@@ -74,15 +74,10 @@ func (s *section) draw(rows []*bench.Row, looks looks) {
 	lines := true
 	switch {
 	case distinct(rows, alongReceivers.of) > 1:
-		s.add("Time by receivers", false, drawPlots(rows, alongReceivers, typical, looks))
-		s.add("CPU time by receivers", false, slices.Concat(
+		s.add("By receivers", false, slices.Concat(drawPlots(rows, alongReceivers, typical, looks),
 			drawPlots(rows, alongReceivers, sender, looks), drawPlots(rows, alongReceivers, processor, looks)))
 	case distinct(rows, alongSizes.of) > 1:
-		title := "Time by size"
-		if main.name == throughput.name {
-			title = "Bytes per second by size"
-		}
-		s.add(title, false, drawPlots(rows, alongSizes, main, looks))
+		s.add("By size", false, drawPlots(rows, alongSizes, main, looks))
 	default:
 		lines = false
 	}
@@ -118,7 +113,8 @@ type contest struct {
 func contestsOf(rows []*bench.Row) (all []contest) {
 	for _, r := range rows {
 		title := bench.Title(r.Trial)
-		i := slices.IndexFunc(all, func(c contest) bool { return c.Title == title })
+		// Messages of eight bytes have one title, all of them touched or not.
+		i := slices.IndexFunc(all, func(c contest) bool { return c.Title == title && c.rows[0].Touched == r.Touched })
 		if i < 0 {
 			_, about, _ := strings.Cut(title, ": ")
 			i, all = len(all), append(all, contest{Title: title, About: about})
@@ -147,14 +143,15 @@ func Sort(rows []*bench.Row) {
 	})
 }
 
-// Best is the row of a contest that took the least, nil if there is none. Yardsticks take no part.
+// Best is the row of a contest that took the least, nil if there is none. Yardsticks take no part, nor what does
+// less than the others.
 func Best(rows []*bench.Row) *bench.Row {
 	return bestWhere(rows, func(*bench.Row) bool { return true })
 }
 
 func bestWhere(rows []*bench.Row, ok func(*bench.Row) bool) (best *bench.Row) {
 	for _, r := range rows {
-		if r.Impossible == "" && !r.Yardstick && r.Operations > 0 && ok(r) && (best == nil || r.Typical() < best.Typical()) {
+		if r.Impossible == "" && !r.Yardstick && !r.Shared && r.Operations > 0 && ok(r) && (best == nil || r.Typical() < best.Typical()) {
 			best = r
 		}
 	}
@@ -167,7 +164,6 @@ type versus struct {
 	Kernel, Ours         string
 	KernelTime, OursTime string
 	Factor               string
-	Faster               bool
 }
 
 // bestOf compares those that wait alike. Where messages were made both ways it is of those whose bytes
@@ -197,8 +193,7 @@ func bestOf(all []contest) (found []versus) {
 			case bench.Spin:
 				what += ", asking again and again"
 			}
-			f := kernel.Typical() / ours.Typical()
-			found = append(found, versus{upper(what), kernel.Way, ours.Way, figure(kernel), figure(ours), bench.Factor(f), f > 1})
+			found = append(found, versus{upper(what), kernel.Way, ours.Way, figure(kernel), figure(ours), bench.Factor(kernel.Typical() / ours.Typical())})
 		}
 	}
 	return found
