@@ -13,7 +13,7 @@ import (
 func ours(rows []*bench.Row, r *bench.Row) *bench.Row {
 	var best *bench.Row
 	for _, o := range rows {
-		if !isOurs(o) || !comparable(o, r) {
+		if !o.Ours || !comparable(o, r) {
 			continue
 		}
 		if best == nil || o.Typical() < best.Typical() {
@@ -21,15 +21,6 @@ func ours(rows []*bench.Row, r *bench.Row) *bench.Row {
 		}
 	}
 	return best
-}
-
-// isOurs reports whether a row is shmkit's.
-func isOurs(r *bench.Row) bool {
-	switch r.Way {
-	case "topic", "topic loan", "queue", "queue loan", "mapping", "Mutex", "Semaphore", "CountingSemaphore", "Event", "Mutex and Cond", "RWMutex read", "RWMutex write":
-		return !r.Foreign
-	}
-	return false
 }
 
 // comparable: messages are compared with topics, by copy or by loan, a lock with a Mutex, a signal with all.
@@ -100,7 +91,7 @@ func table(b *strings.Builder, rows []*bench.Row) {
 			continue
 		}
 		name, beside := r.Name(), ""
-		if isOurs(r) {
+		if r.Ours {
 			name = "**" + name + "**"
 		} else if o := ours(rows, r); o != nil && !r.Yardstick {
 			beside = bench.Factor(r.Typical() / o.Typical())
@@ -118,7 +109,7 @@ func losses(b *strings.Builder, all []*bench.Result) {
 		for _, rows := range contests(res.Rows) {
 			for _, r := range rows {
 				o := ours(rows, r)
-				if r.Yardstick || r.Impossible != "" || isOurs(r) || o == nil || r.Typical() >= o.Typical() {
+				if r.Yardstick || r.Impossible != "" || r.Ours || o == nil || r.Typical() >= o.Typical() {
 					continue
 				}
 				found = true

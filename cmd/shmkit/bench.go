@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmkit/shmkit/internal/bench"
+	"github.com/shmkit/shmkit/internal/bench/report"
 )
 
 // benching is one run of shmkit bench.
@@ -146,6 +147,7 @@ func (b *benching) run(ctx context.Context) error {
 		}
 		return err
 	}
+	res.Command = strings.Join(append([]string{"shmkit"}, os.Args[1:]...), " ")
 	return errors.Join(b.writeJSON(res), b.writePage(res), b.legend(res))
 }
 
@@ -194,7 +196,7 @@ func (b *benching) writeJSON(res *bench.Result) error {
 
 func (b *benching) writePage(res *bench.Result) error {
 	return b.writeFile(b.toPage, func(w io.Writer) error {
-		return bench.WriteHTML(w, res, bench.PageInfo{Command: "shmkit " + strings.Join(os.Args[1:], " "), When: time.Now()})
+		return report.WriteHTML(w, res)
 	})
 }
 

@@ -51,8 +51,13 @@ const (
 
 // A Result is what was measured.
 type Result struct {
+	// When it began.
+	When time.Time `json:"when"`
+	// Command is the line that it was asked for with, "" if it was none. Run leaves it empty.
+	Command string  `json:"command,omitempty"`
 	Machine Machine `json:"machine"`
-	Rows    []*Row  `json:"rows"`
+	// Rows stand together as they were compared.
+	Rows []*Row `json:"rows"`
 }
 
 // errNoMain: the sides are this program.
@@ -71,7 +76,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	res := &Result{Machine: machine(at)}
+	res := &Result{When: time.Now(), Machine: machine(at)}
 	var all []*contest
 	for _, name := range o.Suites {
 		s, err := findSuite(name)

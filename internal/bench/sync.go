@@ -39,7 +39,7 @@ func syncTrials(*Options) (all []Trial) {
 			if group == GroupBoth && l.here {
 				continue
 			}
-			all = append(all, Trial{Suite: "sync", Way: l.name, Group: group, About: l.about, Yardstick: l.yardstick(group)})
+			all = append(all, Trial{Suite: "sync", Way: l.name, Group: group, About: l.about, Yardstick: l.yardstick(group), Ours: l.ours, Shared: l.shared})
 		}
 	}
 	for _, group := range []string{GroupTurns, GroupSleeping} {
@@ -47,7 +47,7 @@ func syncTrials(*Options) (all []Trial) {
 			if w.trips && group == GroupSleeping { // it never sleeps
 				continue
 			}
-			t := Trial{Suite: "sync", Way: w.name, Wait: Block, Group: group, About: w.about}
+			t := Trial{Suite: "sync", Way: w.name, Wait: Block, Group: group, About: w.about, Ours: w.ours}
 			t.Yardstick = w.trips && group == GroupTurns || w.name == "futex" && group == GroupSleeping
 			if w.trips {
 				t.Wait = Spin

@@ -19,6 +19,10 @@ type Trial struct {
 	Yardstick bool `json:"yardstick,omitempty"`
 	// Foreign: another system does it (Options.Foreign).
 	Foreign bool `json:"foreign,omitempty"`
+	// Ours: shmkit's code does it; else the kernel, or the C library, alone.
+	Ours bool `json:"shmkit,omitempty"`
+	// Shared: it keeps out those who change something, and others like it may be in. That is less than a lock does.
+	Shared bool `json:"shared,omitempty"`
 	// Group says what rows that are compared with each other have in common besides, "" if nothing.
 	Group string `json:"group,omitempty"`
 	// Receivers is how many there are in a fan-out; 0 elsewhere.

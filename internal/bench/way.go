@@ -23,6 +23,8 @@ type way struct {
 	about string
 	// yardstick: it is no way for programs, but what the machine takes at least.
 	yardstick bool
+	// ours: it is shmkit's.
+	ours bool
 	// trips: it is for round trips alone, for a message overwrites the one before.
 	trips bool
 	// most is the longest message, 0 if there is no limit, or why there cannot be any here.
