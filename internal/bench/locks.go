@@ -35,7 +35,7 @@ type locker struct {
 
 // yardstick: what others are measured against.
 func (l lock) yardstick(group string) bool {
-	return group == groupAlone && l.here
+	return group == GroupAlone && l.here
 }
 
 // moreLocks are those of tests.
@@ -171,7 +171,7 @@ func openLocking(r *room) (side, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &locking{r: r, shared: l.shared, both: r.Group == groupBoth}
+	s := &locking{r: r, shared: l.shared, both: r.Group == GroupBoth}
 	if !s.both && !s.r.first {
 		return s, nil
 	}
