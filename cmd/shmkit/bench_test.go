@@ -187,7 +187,8 @@ func TestBenchThatEndsEarlyLeavesNothing(t *testing.T) {
 					if b.out.String() != "" {
 						want = "interrupted; the tables above are complete\n" + want
 					}
-					if got := b.errs.String(); got != want {
+					// At first it does not yet listen to signals.
+					if got := b.errs.String(); got != want && (moment > 0 || got != "") {
 						t.Errorf("moment %d: it says %q, want %q", moment, got, want)
 					}
 				}
