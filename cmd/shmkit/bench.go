@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -107,6 +108,9 @@ func (b *benching) check(args []string) error {
 	if b.duration.given {
 		b.options.Duration = b.duration.d
 	}
+	if b.options.Ways != nil && len(b.options.Ways) == 0 {
+		return usagef("--ways names no way; there are %s", listed(bench.Ways(), "and"))
+	}
 	if err := b.options.Check(); err != nil {
 		return usagef("%v", err)
 	}
@@ -124,6 +128,7 @@ func (b *benching) run(ctx context.Context) error {
 			}
 		}
 	}
+	asked := ctx
 	if b.progress = b.newProgress("", -1); b.progress != nil {
 		b.progress.shown = time.Time{}
 	}
@@ -138,11 +143,11 @@ func (b *benching) run(ctx context.Context) error {
 	}
 	res, err := bench.Run(ctx, b.options)
 	b.progress.end()
-	if len(failed) > 0 {
+	if len(failed) > 0 && asked.Err() == nil {
 		return <-failed
 	}
 	if err != nil {
-		if ctx.Err() != nil && b.printed {
+		if asked.Err() != nil && b.printed {
 			fmt.Fprintln(b.err, "interrupted; the tables above are complete")
 		}
 		return err
@@ -161,13 +166,16 @@ func (b *benching) tell(p bench.Progress) error {
 		return nil
 	}
 	b.progress.end()
+	var text bytes.Buffer // a table comes whole or not at all
 	if b.printed {
-		if _, err := fmt.Fprintln(b.out); err != nil {
-			return err
-		}
+		text.WriteByte('\n')
 	}
-	b.printed = true
-	return b.printRows(p.Complete)
+	if err := b.printRows(&text, p.Complete); err != nil {
+		return err
+	}
+	_, err := b.out.Write(text.Bytes())
+	b.printed = b.printed || err == nil
+	return err
 }
 
 // show shows how far it is, on a terminal.

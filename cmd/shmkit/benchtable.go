@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/shmkit/shmkit/internal/bench"
@@ -13,11 +14,16 @@ import (
 const roomForAll = 120
 
 // printRows prints rows that were compared with each other: yardsticks, then the fastest first, which is bold.
-func (b *benching) printRows(rows []*bench.Row) error {
-	if _, err := fmt.Fprintln(b.out, b.bold(bench.Title(rows[0].Trial))); err != nil {
+func (b *benching) printRows(w io.Writer, rows []*bench.Row) error {
+	if _, err := fmt.Fprintln(w, b.bold(bench.Title(rows[0].Trial))); err != nil {
 		return err
 	}
-	of := report.NewTable(rows, columns(b.out) >= roomForAll)
+	wide := false
+	if b.screen != nil {
+		columns, _ := b.screen()
+		wide = columns >= roomForAll
+	}
+	of := report.NewTable(rows, wide)
 	t := &table{columns: []kind.Column{{Heading: "WAY"}}}
 	for _, heading := range of.Headings {
 		t.columns = append(t.columns, kind.Column{Heading: heading, Right: true})
@@ -29,13 +35,13 @@ func (b *benching) printRows(rows []*bench.Row) error {
 		}
 	}
 	if len(t.rows) > 0 {
-		if err := t.write(b.out, b.app, "  "); err != nil {
+		if err := t.write(w, b.app, "  "); err != nil {
 			return err
 		}
 	}
 	for _, l := range of.Not {
 		for i, text := range wrapText(l.Name+": not possible: "+oneLine(strings.Join(l.Cells, " ")), textWidth-4) {
-			if _, err := fmt.Fprintf(b.out, "  %s%s\n", "  "[:2*min(i, 1)], text); err != nil {
+			if _, err := fmt.Fprintf(w, "  %s%s\n", "  "[:2*min(i, 1)], text); err != nil {
 				return err
 			}
 		}

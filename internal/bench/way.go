@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A Wait is how a receiver waits for a message.
@@ -72,5 +73,5 @@ func findWay(name string) (way, error) {
 			return w, nil
 		}
 	}
-	return way{}, fmt.Errorf("there is no way %q", name)
+	return way{}, fmt.Errorf("there is no way %q; there are %s", name, strings.Join(Ways(), ", "))
 }
