@@ -26,7 +26,6 @@ type benching struct {
 	duration       durationFlag
 	toJSON, toPage string // files, "" none
 	progress       *progress
-	at             bench.Progress
 	printed        bool
 }
 

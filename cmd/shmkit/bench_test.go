@@ -153,7 +153,7 @@ func TestBenchSaysHowFarItIs(t *testing.T) {
 
 // Whenever it is asked to end, or killed, nothing stays, and no half of a file.
 func TestBenchThatEndsEarlyLeavesNothing(t *testing.T) {
-	rounds := 4
+	rounds := 2
 	if testing.Short() {
 		rounds = 1
 	}
