@@ -3,7 +3,9 @@ package inspect
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,6 +76,9 @@ func mappingAt(root string, pid int, addr uint64) (found sys.MapsEntry, err erro
 // eachMapping reads the maps of a process.
 func eachMapping(root string, pid int, f func(sys.MapsEntry) bool) error {
 	file, err := os.Open(filepath.Join(root, fmt.Sprint(pid), "maps"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return &pagesError{fmt.Sprintf("there is no process %d", pid), err}
+	}
 	if err != nil {
 		return fmt.Errorf("what process %d maps: %w", pid, why(err))
 	}

@@ -194,6 +194,12 @@ func (c *pagesCommand) find(ctx context.Context, a *app, text string) (*pageSubj
 			return s, err
 		}
 	case !mapping && errors.Is(err, fs.ErrNotExist):
+		// What is there may be no memory, such as a directory: its kind knows.
+		if k, err := kind.Find[kind.Stater](a.kinds, addr, "pages", "pages"); err == nil {
+			if _, err := k.Stat(addr); err != nil {
+				return nil, err
+			}
+		}
 		return nil, kind.Missing(addr, err)
 	case !mapping:
 		return nil, err

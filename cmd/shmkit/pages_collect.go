@@ -34,6 +34,7 @@ func (c pageCell) pages() (n int64) {
 type viewPages struct {
 	view   *inspect.PageView
 	name   string // for people: "object", "812 writer"
+	again  string // " (2)" if it is the second of the name
 	cells  []pageCell
 	looks  pageCell  // of all pages
 	states [32]int64 // pages that have a bit of PageState
@@ -71,7 +72,7 @@ func collectPages(ctx context.Context, p *inspect.Pages, title string, room int6
 	for _, v := range p.Views() {
 		w := &viewPages{view: v, name: viewName(v), looks: make(pageCell, len(pageLooks))}
 		if names[w.name]++; names[w.name] > 1 {
-			w.name += fmt.Sprintf(" (%d)", names[w.name])
+			w.again = fmt.Sprintf(" (%d)", names[w.name])
 		}
 		w.cells = make([]pageCell, (p.Count+c.perCell-1)/c.perCell)
 		for i := range w.cells {

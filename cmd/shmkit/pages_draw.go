@@ -46,6 +46,10 @@ func (c *pagePicture) draw(w io.Writer, a *app, l pageLayout) error {
 	var b strings.Builder
 	fmt.Fprintln(&b, a.bold(c.title))
 	wrapped(&b, l.width, "", c.scale())
+	if c.pages.Count == 0 {
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
 	b.WriteByte('\n')
 	if l.together {
 		c.drawViews(&b, a, l, c.views)
@@ -75,7 +79,7 @@ func (c *pagePicture) draw(w io.Writer, a *app, l pageLayout) error {
 	}
 	b.WriteByte('\n')
 	for _, v := range c.views {
-		wrapped(&b, l.width, "  ", v.name+": "+v.summary())
+		wrapped(&b, l.width, "  ", v.name+v.again+": "+v.summary())
 	}
 	for _, lines := range [][]string{c.sentences(), c.remarks()} {
 		for _, line := range lines {
@@ -90,9 +94,9 @@ func (c *pagePicture) draw(w io.Writer, a *app, l pageLayout) error {
 func (c *pagePicture) drawViews(b *strings.Builder, a *app, l pageLayout, views []*viewPages) {
 	heading := fmt.Sprintf("%-*s", l.margin, c.unit())
 	for i, v := range views {
-		name := cut(v.name, l.columns)
-		if !l.together {
-			name = v.name
+		name := v.name + v.again
+		if l.together {
+			name = cut(v.name, l.columns-len(v.again)) + v.again
 		}
 		if i < len(views)-1 {
 			name += strings.Repeat(" ", l.columns+2-utf8.RuneCountInString(name))

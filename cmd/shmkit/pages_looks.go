@@ -24,7 +24,7 @@ var pageLooks = []pageLook{
 	{'M', "memory-dirty", "1;37;44", "in memory, and not written to the device yet"},
 	{'g', "guard", "30;43", "guard page: a touch is a fault"},
 	{'z', "zero", "30;47", "the page of zeros that all share until they store"},
-	{'s', "shared", "30;42", "shared: others have the same frame"},
+	{'s', "shared", "30;42", "shared: others have the same frame, or it has it twice"},
 	{'S', "shared-dirty", "1;37;42", "shared, and stored to"},
 	{'a', "alone", "30;46", "alone: no other process has the frame"},
 	{'A', "alone-dirty", "1;37;46", "alone, and stored to"},

@@ -107,9 +107,13 @@ func (c *pagePicture) writeSVG(w io.Writer) error {
 	s := &svgWriter{y: 10}
 	s.text(20, "title", c.title)
 	s.text(20, "soft", c.scale())
-	for _, v := range c.views {
+	views := c.views
+	if c.pages.Count == 0 {
+		views = nil
+	}
+	for _, v := range views {
 		s.y += 8
-		s.text(20, "", v.name)
+		s.text(20, "", v.name+v.again)
 		c.svgCells(s, v)
 		s.lines(20, v.summary())
 	}

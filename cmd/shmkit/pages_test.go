@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/shmkit/shmkit/inspect"
+	"github.com/shmkit/shmkit/internal/proc"
 	"github.com/shmkit/shmkit/internal/sys"
 	"github.com/shmkit/shmkit/internal/testenv"
 )
@@ -89,6 +90,43 @@ offset    816 third
 	got = f.drawn(object, &app{}, 60, 16, inspect.PagesOptions{PIDs: []int{816}})
 	if !strings.Contains(got, "\noffset    object            816 third\n") || strings.Contains(got, "815") {
 		t.Errorf("\n%s", got)
+	}
+}
+
+// A process that maps a page twice has it in two views, and is one process.
+func TestAPageThatAProcessMapsTwice(t *testing.T) {
+	f := newProcFixture(t)
+	object := f.file(32, 0)
+	f.frame(0x100, 3, proc.KPageDirty)
+	entries := make([]proc.PagemapEntry, 32)
+	entries[0] = fileEntry | 0x100
+	f.process(object, 9, "command-of-15", entries...)
+	twice := object.Users[0].Ranges[0]
+	twice.Start, twice.End = twice.Start+twice.Len(), twice.End+twice.Len()
+	object.Users[0].Ranges = append(object.Users[0].Ranges, twice)
+	f.words("9/pagemap", twice.Start/pageSize, uint64(fileEntry|0x100))
+	f.process(object, 10, "other", entries...)
+	got := f.drawn(object, &app{}, 144, 16, inspect.PagesOptions{})
+	for _, want := range []string{
+		"  9 command-of-15                   9 command-of-15 (2)               10 other\n",
+		"\npage 0: frame 0x100 in 9 (2 times) and 10: one piece of memory\n",
+		"\n9 command-of-15 (2): 1 in its page table,",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	got = f.drawn(object, &app{}, 80, 16, inspect.PagesOptions{Length: int64(pageSize), PIDs: []int{9}})
+	if want := "object            9 command-of-15   9 command-o… (2)\n"; !strings.Contains(got, want) {
+		t.Errorf("%q is not in\n%s", want, got)
+	}
+}
+
+func TestWhatHasNoPagesSaysSo(t *testing.T) {
+	f := newProcFixture(t)
+	object := f.file(0)
+	if got, want := f.drawn(object, &app{}, 80, 16, inspect.PagesOptions{}), "posix:/frames  0 bytes\nit has no bytes there, and so no pages\n"; got != want {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -12,6 +12,9 @@ import (
 
 // scale says what a cell stands for.
 func (c *pagePicture) scale() string {
+	if c.pages.Count == 0 {
+		return "it has no bytes there, and so no pages"
+	}
 	page := formatSize(uint64(c.pages.PageSize))
 	text := fmt.Sprintf("%s of %s", plural(int(c.pages.Count), "page", "pages"), page)
 	if c.perCell == 1 {
@@ -122,8 +125,8 @@ func (c *pagePicture) sentences() (lines []string) {
 // sentence says who has a page in which frame.
 func (c *pagePicture) sentence(e samePage, meaning string) string {
 	var frames []uint64
-	who := map[uint64][]string{}
-	copies := []string{}
+	who := map[uint64][]int{}
+	copies := []int{}
 	for i, r := range e.runs {
 		v := c.views[i].view
 		if v.PID == 0 || r.Frame == 0 || r.State&inspect.PageZero != 0 {
@@ -132,23 +135,41 @@ func (c *pagePicture) sentence(e samePage, meaning string) string {
 		if who[r.Frame] == nil {
 			frames = append(frames, r.Frame)
 		}
-		who[r.Frame] = append(who[r.Frame], fmt.Sprint(v.PID))
+		who[r.Frame] = append(who[r.Frame], v.PID)
 		if r.State&inspect.PageCopy != 0 && r.State&inspect.PageExclusive != 0 {
-			copies = append(copies, fmt.Sprint(v.PID))
+			copies = append(copies, v.PID)
 		}
 	}
 	var parts []string
 	for _, f := range frames {
-		parts = append(parts, fmt.Sprintf("frame %#x in %s", f, listed(few(who[f]), "and")))
+		parts = append(parts, fmt.Sprintf("frame %#x in %s", f, listed(few(eachOnce(who[f])), "and")))
 	}
 	text := fmt.Sprintf("page %d: %s", e.number, strings.Join(parts, ", "))
 	if meaning != "" {
 		text += ": " + meaning
 	}
 	if len(frames) > 1 && len(copies) > 0 {
-		text += " (private to " + listed(few(copies), "and") + ")"
+		text += " (private to " + listed(few(eachOnce(copies)), "and") + ")"
 	}
 	return text
+}
+
+// eachOnce names processes, of which one may map a page more than once.
+func eachOnce(pids []int) (names []string) {
+	count := map[int]int{}
+	for _, pid := range pids {
+		count[pid]++
+	}
+	for _, pid := range pids {
+		switch n := count[pid]; {
+		case n == 1:
+			names = append(names, fmt.Sprint(pid))
+		case n > 1:
+			names = append(names, fmt.Sprintf("%d (%s)", pid, times(n)))
+		}
+		delete(count, pid)
+	}
+	return names
 }
 
 // few are the first of some words, and how many there are more.
@@ -172,10 +193,10 @@ func (c *pagePicture) remarks() (lines []string) {
 	}
 	for _, w := range c.views {
 		for _, b := range w.view.Blind {
-			add("not told: "+b, w.name)
+			add("not told: "+b, w.name+w.again)
 		}
 		if w.view.Err != nil {
-			add(fmt.Sprintf("seen up to a point: %v", w.view.Err), w.name)
+			add(fmt.Sprintf("seen up to a point: %v", w.view.Err), w.name+w.again)
 		}
 	}
 	for _, why := range order {

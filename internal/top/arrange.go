@@ -13,7 +13,8 @@ type place struct {
 
 const (
 	narrowest = 20 // cells of addresses that other columns leave, if there are as many
-	longest   = 60 // that addresses take from commands
+	fair      = 40 // that they have before the owner, marks and commands get room, if they need them
+	longest   = 60 // of addresses that take all from commands but their least; longer ones leave them twice that
 	between   = 1  // cells
 	commands  = 15 // cells of a command, at least
 )
@@ -22,23 +23,32 @@ const (
 var importance = []string{"address", "resident", "change", "faults", "messages", "size", "dirty", "users", "depth", "holders", "waiters", "owner", "marks", "command"}
 
 // arrange places columns on a screen: the one that is sorted by, and the most important
-// ones of the others.
+// ones of the others. One that is about none of the rows, such as waiters where there are no
+// locks, leaves its room to addresses.
 func arrange(width int, sort string, rows []*Row) []place {
 	names := slices.Clone(importance)
 	if at := slices.Index(names, sort); at > 1 {
 		names = slices.Insert(slices.Delete(names, at, at+1), 1, sort)
 	}
-	left := width
+	left, addresses := width, longestAddress(rows, width)
 	var has []string
 	for _, name := range names {
-		need := columns[column(name)].width + between
+		c := &columns[column(name)]
+		if c.has != nil && name != sort && !slices.ContainsFunc(rows, c.has) {
+			continue
+		}
+		need := c.width + between
 		switch name {
 		case "address":
 			need = min(narrowest, max(width/2, 1))
 		case "command":
 			need = commands + between
 		}
-		if need > left && name != "address" {
+		room := left
+		if slices.Contains([]string{"owner", "marks", "command"}, name) && name != sort {
+			room -= max(min(addresses, fair)-narrowest, 0)
+		}
+		if need > room && name != "address" {
 			continue
 		}
 		left -= need
@@ -56,7 +66,8 @@ func arrange(width int, sort string, rows []*Row) []place {
 			cells = min(narrowest, max(width/2, 1))
 			more := left
 			if slices.Contains(has, "command") { // gets what addresses do not need
-				more = min(left, max(min(longestAddress(rows), longest)-cells, 0))
+				most := max(min(left, longest-cells), left-commands)
+				more = min(most, max(addresses-cells, 0))
 			}
 			cells += more
 			left -= more
@@ -68,9 +79,10 @@ func arrange(width int, sort string, rows []*Row) []place {
 	return places
 }
 
-func longestAddress(rows []*Row) (n int) {
+// longestAddress is how wide the longest address is, or that it is wider than the screen.
+func longestAddress(rows []*Row, width int) (n int) {
 	for _, r := range rows {
-		if n = max(n, wide(plain(r.Address))); n >= longest {
+		if n = max(n, wide(plain(r.Address))); n >= width {
 			break
 		}
 	}

@@ -18,6 +18,7 @@ type Column struct {
 	text    func(*Row) string
 	order   func(a, b *Row) int
 	known   func(*Row) bool // nil: always
+	has     func(*Row) bool // whether an object has such a thing at all; nil: each has
 }
 
 // Columns are all of them, in the order of the screen.
@@ -36,11 +37,11 @@ var columns = []Column{
 	rates("change", "RES/s", "by how much that changes in a second", 'C', 6, (Rate).bytesText, func(r *Row) Rate { return r.Change }),
 	amounts("dirty", "DIRTY", "bytes not written back to the device", 'D', 5, (Amount).bytesText, func(r *Row) Amount { return r.Dirty }),
 	rates("faults", "FLT/s", "page faults a second of its processes, whatever for", 'F', 6, (Rate).countText, func(r *Row) Rate { return r.Faults }),
-	rates("messages", "MSG/s", "messages published or pushed a second", 'T', 6, (Rate).countText, func(r *Row) Rate { return r.Messages }),
-	amounts("depth", "DEPTH", "messages or items in it that wait; of a topic, how far the last subscriber is behind", 'N', 5, (Amount).countText, func(r *Row) Amount { return r.Depth }),
+	rates("messages", "MSG/s", "messages published or pushed a second", 'T', 6, (Rate).countText, func(r *Row) Rate { return r.Messages }).of(func(r *Row) bool { return r.Sent.Known }),
+	amounts("depth", "DEPTH", "what waits in it; of a topic, for its last subscriber", 'N', 5, (Amount).countText, func(r *Row) Amount { return r.Depth }).of(func(r *Row) bool { return r.Depth.Known }),
 	amounts("users", "USE", "processes seen to map or hold it", 'U', 4, (Amount).countText, func(r *Row) Amount { return Of(len(r.Users)) }),
-	amounts("holders", "HOLD", "how many hold it", 'H', 4, (Amount).countText, func(r *Row) Amount { return r.Holders }),
-	amounts("waiters", "WAIT", "how many wait for it", 'W', 4, (Amount).countText, func(r *Row) Amount { return r.Waiters }),
+	amounts("holders", "HOLD", "how many hold it", 'H', 4, (Amount).countText, func(r *Row) Amount { return r.Holders }).of(func(r *Row) bool { return r.Holders.Known }),
+	amounts("waiters", "WAIT", "how many wait for it", 'W', 4, (Amount).countText, func(r *Row) Amount { return r.Waiters }).of(func(r *Row) bool { return r.Waiters.Known }),
 	{Name: "marks", Heading: "MARKS", Means: "such as removed: goes with its last user", width: 8,
 		text:  func(r *Row) string { return strings.Join(r.Marks, ",") },
 		order: func(a, b *Row) int { return slices.Compare(a.Marks, b.Marks) }},
@@ -60,6 +61,12 @@ func rates(name, heading, means string, key rune, width int, text func(Rate) str
 		text:  func(r *Row) string { return text(of(r)) },
 		order: func(a, b *Row) int { return cmp.Compare(of(a).PerSecond, of(b).PerSecond) },
 		known: func(r *Row) bool { return of(r).Known }}
+}
+
+// of says which objects have such a thing.
+func (c Column) of(has func(*Row) bool) Column {
+	c.has = has
+	return c
 }
 
 // Text is what stands in the column.

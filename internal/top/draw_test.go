@@ -44,6 +44,55 @@ func TestHelpAtThreeSizes(t *testing.T) {
 	}
 }
 
+func TestHelpFitsATerminal(t *testing.T) {
+	for _, line := range helpLines() {
+		if n := wide(line); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
+// What no row has leaves its room to addresses, unless it is sorted by.
+func TestColumnsOfNoRowAreLeftOut(t *testing.T) {
+	const address = "posix:/a.name.that.needs.so.much.room"
+	plainItem := item(address)
+	plainItem.Command = "somebody"
+	v := viewOf(sampleAt(0, plainItem), sampleAt(1, plainItem))
+	text := drawn(t, v, 80, 10)
+	if !strings.Contains(text, address+" ") || strings.Contains(text, "MSG/s") || strings.Contains(text, "WAIT") || !strings.Contains(text, "USE") {
+		t.Errorf("\n%s", text)
+	}
+	v.Sort = "waiters"
+	if text := drawn(t, v, 80, 10); !strings.Contains(text, "WAIT") {
+		t.Errorf("it is sorted by waiters:\n%s", text)
+	}
+	for _, c := range []struct {
+		heading string
+		set     func(*Item)
+	}{
+		{"MSG/s", func(i *Item) { i.Sent = Of(7) }}, {"DEPTH", func(i *Item) { i.Depth = Of(0) }},
+		{"HOLD", func(i *Item) { i.Holders = Of(0) }}, {"WAIT", func(i *Item) { i.Waiters = Of(0) }},
+	} {
+		other := item("x:1")
+		c.set(&other)
+		if text := drawn(t, viewOf(sampleAt(0, plainItem, other), sampleAt(1, plainItem, other)), 80, 10); !strings.Contains(text, c.heading) {
+			t.Errorf("%s:\n%s", c.heading, text)
+		}
+	}
+}
+
+// Where there is room for them addresses stand whole, and commands as well.
+func TestLongAddressesOnAWideScreen(t *testing.T) {
+	long := item("posix:/" + strings.Repeat("long", 18))
+	long.Command = "somebody"
+	for width, whole := range map[int]bool{200: true, 175: true, 120: false} {
+		text := drawn(t, viewOf(sampleAt(0, long), sampleAt(1, long)), width, 10)
+		if strings.Contains(text, long.Address+" ") != whole || !strings.Contains(text, "somebody") {
+			t.Errorf("%d columns:\n%s", width, text)
+		}
+	}
+}
+
 // No size makes it panic, or write beside the screen, and each shows the row that is marked
 // as long as there is a line.
 func TestEverySmallScreenIsDrawn(t *testing.T) {
