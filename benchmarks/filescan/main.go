@@ -56,7 +56,7 @@ func measure(dir string, size int64, rounds, reads int) (err error) {
 	if err := evict(path); err != nil {
 		return err
 	}
-	if _, _, err := filescan.Scan(nil)(path, size); err != nil {
+	if _, err := filescan.Scan(nil)(path, size, func([]byte) {}); err != nil {
 		return err
 	}
 	if err := takeTurns(scans(), rounds, path, size, func(string) error { return nil }, mibs(size)); err != nil {
@@ -76,7 +76,8 @@ func takeTurns(ways []way, rounds int, path string, size int64, before func(stri
 			if err := before(path); err != nil {
 				return err
 			}
-			s, d, err := w.Run(path, size)
+			var s uint64
+			d, err := w.Run(path, size, func(p []byte) { s += filescan.Digest(p) })
 			if err != nil {
 				return fmt.Errorf("%s: %w", w.Name, err)
 			}

@@ -69,7 +69,7 @@ wants figures to rely on lets the machine do nothing else meanwhile.`,
 	}
 	cmd.Flags().StringVar(&b.sizes, "sizes", "64,4K,1M", "`SIZES` of messages, with commas between them")
 	cmd.Flags().Var(&b.duration, "duration", "how long each row is timed, all in all (default 300ms)")
-	cmd.Flags().StringSliceVar(&b.options.Ways, "ways", nil, "only these `WAYS`, with commas between them: "+listed(bench.Ways(), "and"))
+	cmd.Flags().StringSliceVar(&b.options.Ways, "ways", nil, "only these `WAYS`, with commas between them, as tables call them: pipe,topic,Mutex")
 	completeFlag(cmd, "ways", true, bench.Ways()...)
 	cmd.Flags().BoolVar(&b.options.Unpinned, "unpinned", false, "bind the processes to no CPU")
 	cmd.Flags().StringVar(&b.toJSON, "json", "", "write all figures to `FILE` as JSON; - is standard output, without tables")

@@ -3,12 +3,14 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"hash/crc64"
 	"io"
 	"os"
-	"time"
+	"syscall"
 
 	"github.com/shmkit/shmkit/filemap"
 	"github.com/shmkit/shmkit/internal/filescan"
+	"github.com/shmkit/shmkit/internal/sys"
 )
 
 // fileBytes is how large the file is that is gone through: larger than caches.
@@ -19,8 +21,8 @@ const randomReads = 1000
 
 // Groups of the suite file.
 const (
-	groupScan   = "128 MiB from the beginning to the end, in the page cache"
-	groupRandom = "1000 times 64 bytes here and there, in the page cache"
+	GroupScan   = "128 MiB from the beginning to the end, in the page cache"
+	GroupRandom = "1000 times 64 bytes here and there, in the page cache"
 )
 
 // A fileWay is a way to get at the bytes of a file.
@@ -33,9 +35,9 @@ type fileWay struct {
 	open      func(path string) (fileReader, error)
 }
 
-// A fileReader goes through a file once, or reads here and there, and returns a sum of what it saw.
+// A fileReader goes through a file once, or reads here and there, and hands what it sees to look.
 type fileReader interface {
-	read() (sum uint64, err error)
+	read(look func([]byte)) error
 	Close() error
 }
 
@@ -65,31 +67,31 @@ func fileSuite() suite {
 var moreFileWays []fileWay
 
 func allFileWays() []fileWay {
-	scan := func(name, about string, ours bool, run func(string, int64) (uint64, time.Duration, error)) fileWay {
-		return fileWay{name: name, about: about, ours: ours, group: groupScan, open: func(path string) (fileReader, error) { return &scanning{path, run}, nil }}
+	scan := func(name, about string, ours bool, run filescan.Run) fileWay {
+		return fileWay{name: name, about: about, ours: ours, group: GroupScan, open: func(path string) (fileReader, error) { return &scanning{path, run}, nil }}
 	}
 	all := []fileWay{
-		{name: "memory", about: "the same of as many bytes that are the program's own", yardstick: true, group: groupScan, open: openOwn},
+		{name: "memory", about: "the same of as many bytes that are the program's own", yardstick: true, group: GroupScan, open: openOwn},
 		scan("read", "read(2), 128 KiB at a time", false, filescan.Read(128<<10)),
 		scan("read 1 MiB", "read(2), 1 MiB at a time", false, filescan.Read(1<<20)),
 		scan("mapped", "filemap.Open, all of it", true, filescan.Open(nil)),
 		scan("populated", "filemap.Open with Populate, all of it", true, filescan.Open(&filemap.Options{Populate: true})),
 		scan("Scan", "filemap.Scan", true, filescan.Scan(nil)),
-		{name: "pread", about: "pread(2)", yardstick: true, group: groupRandom, open: func(path string) (fileReader, error) {
+		{name: "pread", about: "pread(2)", yardstick: true, group: GroupRandom, open: func(path string) (fileReader, error) {
 			f, err := os.Open(path)
 			if err != nil {
 				return nil, err
 			}
 			return &randomly{f, f}, nil
 		}},
-		{name: "ReadAt", ours: true, about: "ReadAt of a mapped file", group: groupRandom, open: func(path string) (fileReader, error) {
+		{name: "ReadAt", ours: true, about: "ReadAt of a mapped file", group: GroupRandom, open: func(path string) (fileReader, error) {
 			f, err := filemap.Open(path, nil)
 			if err != nil {
 				return nil, err
 			}
 			return &randomly{f, f}, nil
 		}},
-		{name: "Bytes", ours: true, about: "copy from the bytes of a mapped file", group: groupRandom, open: func(path string) (fileReader, error) {
+		{name: "Bytes", ours: true, about: "copy from the bytes of a mapped file", group: GroupRandom, open: func(path string) (fileReader, error) {
 			f, err := filemap.Open(path, nil)
 			if err != nil {
 				return nil, err
@@ -100,9 +102,9 @@ func allFileWays() []fileWay {
 	return append(all, moreFileWays...)
 }
 
-// makeFile makes the file, which never has a name that stays.
+// makeFile makes the file, which never has a name where the file system can do without one.
 func makeFile() (_ *os.File, err error) {
-	f, err := os.CreateTemp("", folder)
+	f, err := namelessFile()
 	if err != nil {
 		return nil, err
 	}
@@ -111,11 +113,12 @@ func makeFile() (_ *os.File, err error) {
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	if err := os.Remove(f.Name()); err != nil {
-		return nil, err
+	// Where there is no room, that is known before any is taken.
+	if err := sys.Fallocate(int(f.Fd()), 0, 0, fileBytes); err != nil && !errors.Is(err, syscall.EOPNOTSUPP) {
+		return nil, os.NewSyscallError("fallocate", err)
 	}
-	block := make([]byte, 1<<20)
-	for i := range fileBytes / len(block) {
+	block := make([]byte, blockBytes)
+	for i := range fileBytes / blockBytes {
 		fill(block, uint64(i))
 		if _, err := f.Write(block); err != nil {
 			return nil, err
@@ -124,12 +127,49 @@ func makeFile() (_ *os.File, err error) {
 	return f, nil
 }
 
+// blockBytes is how many bytes are made of one number.
+const blockBytes = 1 << 20
+
+func namelessFile() (*os.File, error) {
+	fd, err := sys.OpenTmpfile(os.TempDir(), 0o600)
+	if err == nil {
+		return os.NewFile(uintptr(fd), "file"), nil
+	}
+	f, err := os.CreateTemp("", folder)
+	if err != nil {
+		return nil, err
+	}
+	return f, os.Remove(f.Name())
+}
+
+// A made is the file's bytes, made when they are asked for: a block of them at a time.
+type made struct {
+	block []byte
+	at    int64 // which
+}
+
+// ReadAt implements io.ReaderAt.
+func (m *made) ReadAt(p []byte, off int64) (n int, err error) {
+	for n < len(p) {
+		at := off + int64(n)
+		if i := at / blockBytes; m.block == nil || i != m.at {
+			if m.block == nil {
+				m.block = make([]byte, blockBytes)
+			}
+			fill(m.block, uint64(i))
+			m.at = i
+		}
+		n += copy(p[n:], m.block[at%blockBytes:])
+	}
+	return n, nil
+}
+
 // A filing is the side that reads, which is A's.
 type filing struct {
 	r    *room
 	way  fileReader // nil in B
 	path string
-	want uint64
+	want map[bool]uint64 // by whether it is checked
 }
 
 func openFileSide(r *room) (side, error) {
@@ -153,41 +193,55 @@ func (s *filing) run(n int, _ *recorder) error {
 	if s.way == nil {
 		return nil
 	}
-	if s.want == 0 { // the first time, which is none that counts
-		var err error
-		if s.want, err = s.expected(); err != nil {
+	if s.want == nil { // the first time, which is none that counts
+		if err := s.expect(); err != nil {
 			return err
 		}
 	}
 	for range n {
-		got, err := s.way.read()
+		got, err := sumOf(s.r.pay.check, s.way.read)
 		if err != nil {
 			return err
 		}
-		if got != s.want {
-			return fmt.Errorf("the sum of what was read is %d, and should be %d", got, s.want)
+		if want := s.want[s.r.pay.check]; got != want {
+			return fmt.Errorf("the sum of what was read is %#x, and should be %#x", got, want)
 		}
 	}
 	return nil
 }
 
-// expected is the sum that comes of the file's bytes, made anew.
-func (s *filing) expected() (sum uint64, err error) {
-	all := ownBytes()
-	if s.r.Group == groupScan {
-		return filescan.Digest(all), nil
+// sumOf is a sum of what read sees: with check one of all bytes in their order, and else how many of them end a line,
+// which is about the least that looks at all.
+func sumOf(check bool, read func(look func([]byte)) error) (sum uint64, err error) {
+	if !check {
+		err = read(func(p []byte) { sum += filescan.Digest(p) })
+		return sum, err
 	}
-	sum, _, err = filescan.Randomly(filescan.Copier(all), fileBytes, randomReads)
-	return sum, err
+	h := crc64.New(crc64.MakeTable(crc64.ECMA))
+	err = read(func(p []byte) { _, _ = h.Write(p) })
+	return h.Sum64(), err
 }
 
-// ownBytes are the file's bytes, in memory of the program's own.
-func ownBytes() []byte {
-	all := make([]byte, fileBytes)
-	for i := range fileBytes >> 20 {
-		fill(all[i<<20:][:1<<20], uint64(i))
+// expect makes the file's bytes anew, and sums them up in both ways.
+func (s *filing) expect() (err error) {
+	s.want = map[bool]uint64{}
+	for _, check := range []bool{false, true} {
+		if s.want[check], err = sumOf(check, func(look func([]byte)) error {
+			if s.r.Group == GroupRandom {
+				_, err := filescan.Randomly(&made{}, fileBytes, randomReads, look)
+				return err
+			}
+			m := &made{}
+			for i := range int64(fileBytes / blockBytes) {
+				_, _ = m.ReadAt(make([]byte, 1), i*blockBytes)
+				look(m.block)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
 	}
-	return all
+	return nil
 }
 
 func (s *filing) memory() int64 { return -1 }
@@ -201,12 +255,12 @@ func (s *filing) close() error {
 
 type scanning struct {
 	path string
-	run  func(string, int64) (uint64, time.Duration, error)
+	run  filescan.Run
 }
 
-func (s *scanning) read() (uint64, error) {
-	sum, _, err := s.run(s.path, fileBytes)
-	return sum, err
+func (s *scanning) read(look func([]byte)) error {
+	_, err := s.run(s.path, fileBytes, look)
+	return err
 }
 
 func (s *scanning) Close() error { return nil }
@@ -214,9 +268,18 @@ func (s *scanning) Close() error { return nil }
 // An own is memory of the program's own.
 type own []byte
 
-func openOwn(string) (fileReader, error) { return own(ownBytes()), nil }
+func openOwn(string) (fileReader, error) {
+	all := make([]byte, fileBytes)
+	for i := range fileBytes / blockBytes {
+		fill(all[i*blockBytes:][:blockBytes], uint64(i))
+	}
+	return own(all), nil
+}
 
-func (o own) read() (uint64, error) { return filescan.Digest(o), nil }
+func (o own) read(look func([]byte)) error {
+	look(o)
+	return nil
+}
 
 func (o own) Close() error { return nil }
 
@@ -226,9 +289,9 @@ type randomly struct {
 	file io.Closer
 }
 
-func (r *randomly) read() (uint64, error) {
-	sum, _, err := filescan.Randomly(r.from, fileBytes, randomReads)
-	return sum, err
+func (r *randomly) read(look func([]byte)) error {
+	_, err := filescan.Randomly(r.from, fileBytes, randomReads, look)
+	return err
 }
 
 func (r *randomly) Close() error { return r.file.Close() }

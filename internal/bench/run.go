@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -135,11 +136,26 @@ func (o *Options) complete() error {
 		}
 	}
 	for _, w := range o.Ways {
-		if _, err := findWay(w); err != nil {
-			return err
+		if !slices.Contains(o.ways(), w) {
+			return fmt.Errorf("there is no way %q; there are %s", w, strings.Join(o.ways(), ", "))
 		}
 	}
 	return nil
+}
+
+// ways are the names of all ways of the suites that are to be measured.
+func (o *Options) ways() (names []string) {
+	for _, s := range suites() {
+		if !slices.Contains(o.Suites, s.name) {
+			continue
+		}
+		for _, t := range s.trials(o) {
+			if !t.Yardstick && !slices.Contains(names, t.Way) {
+				names = append(names, t.Way)
+			}
+		}
+	}
+	return names
 }
 
 // A contest is rows that are compared with each other, and so measured by turns.
@@ -163,7 +179,10 @@ func contestsOf(s suite, o *Options) (all []*contest) {
 		c := all[len(all)-1]
 		c.rows = append(c.rows, &Row{Trial: t})
 	}
-	return all
+	// Yardsticks alone are compared with nobody.
+	return slices.DeleteFunc(all, func(c *contest) bool {
+		return !slices.ContainsFunc(c.rows, func(r *Row) bool { return !r.Yardstick })
+	})
 }
 
 // A bench is one run.

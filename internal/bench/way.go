@@ -56,12 +56,10 @@ func allWays() []way {
 	}
 }
 
-// Ways are the names of all ways of messages.
-func Ways() (names []string) {
-	for _, w := range allWays() {
-		names = append(names, w.name)
-	}
-	return names
+// Ways are the names of all ways of all suites.
+func Ways() []string {
+	o := Options{Suites: Suites(), Sizes: DefaultSizes()}
+	return o.ways()
 }
 
 // moreWays are those of tests.
