@@ -7,7 +7,7 @@ GO ?= go
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race short vet staticcheck fmt-check cross tidy-check clock bench bench-messages gate gate-record soak model screens ci clean
+.PHONY: help build test race short vet staticcheck fmt-check cross tidy-check clock bench bench-messages bench-field gate gate-record soak model screens ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ bench: ## run the benchmarks
 
 bench-messages: ## messages between two processes, in units of the machine's floor (needs a C compiler)
 	$(GO) run ./benchmarks/messages
+
+bench-field: ## beside other systems; writes benchmarks/RESULTS.md (installs them, as root on Debian; half an hour)
+	@bash .ci/run field-install
+	$(GO) run ./benchmarks/field -results benchmarks/RESULTS.md
 
 gate: ## fail if a path takes more instructions than was recorded (benchmarks/gate/README.md says how they are counted)
 	$(GO) run ./benchmarks/gate

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -37,6 +38,7 @@ func Examine(ctx context.Context, o *Options) ([]Finding, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	e.tellYoung()
 	slices.SortStableFunc(e.found, func(a, b Finding) int { return cmp.Compare(b.Severity, a.Severity) })
 	return e.found, errors.Join(errs...)
 }
@@ -50,6 +52,30 @@ type examination struct {
 	Options
 	now   time.Time
 	found []Finding
+	young struct {
+		n     int
+		bytes uint64
+	}
+}
+
+// tooYoung counts something that would be called unused if it were older.
+func (e *examination) tooYoung(bytes uint64) {
+	e.young.n++
+	e.young.bytes += bytes
+}
+
+// tellYoung tells of what was counted.
+func (e *examination) tellYoung() {
+	if e.young.n == 0 {
+		return
+	}
+	e.add(Finding{
+		Kind: TooYoung, Severity: Notice, Object: "recently used",
+		Summary:  fmt.Sprintf("%s, together %s, nobody seems to use, and may be about to be used", plural(e.young.n, "object"), size(e.young.bytes)),
+		Meaning:  "Who made one and closed it may be about to open it again, so that nothing is called unused before it was left alone for some time. shmkit doctor --age 1s shows them.",
+		Evidence: fmt.Sprintf("segments that nobody is attached to, and POSIX objects; the last thing that was done with each is less than %v ago", e.age()),
+		Kept:     "it was used a short while ago",
+	})
 }
 
 func (e *examination) add(f Finding) { e.found = append(e.found, f) }

@@ -94,7 +94,10 @@ func (e *examination) posix(path string, users map[string]bool) error {
 	if f.Kept == "" {
 		err = n.unused(e.age())
 		switch {
-		case errors.Is(err, ErrInUse), errors.Is(err, ErrRecent), errors.Is(err, ErrChanged), errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, ErrRecent):
+			e.tooYoung(uint64(st.Blocks) * 512)
+			return nil
+		case errors.Is(err, ErrInUse), errors.Is(err, ErrChanged), errors.Is(err, fs.ErrNotExist):
 			return nil
 		case errors.Is(err, ErrUnknown):
 			// Whether it is used is not known, so that there is nothing to report: others have

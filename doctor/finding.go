@@ -40,6 +40,7 @@ const (
 
 	UnusedObject  = "unused-object"  // POSIX object that nobody has open or mapped
 	UnusedFile    = "unused-file"    // file in a directory of /dev/shm, likewise
+	TooYoung      = "too-young"      // things that nobody seems to use, and that were used a short while ago
 	Unopenable    = "unopenable"     // name that cannot be opened as what it should be
 	StaleName     = "stale-name"     // name that a process which died left half made
 	DeadMembers   = "dead-members"   // object of shmkit with members that died

@@ -23,7 +23,13 @@ func (e *examination) segments() error {
 		return err
 	}
 	for _, s := range all {
-		if s.Attached > 0 || !e.old(s.ChangeTime, s.AttachTime, s.DetachTime) {
+		if s.Attached > 0 {
+			continue
+		}
+		if !e.old(s.ChangeTime, s.AttachTime, s.DetachTime) {
+			if e.maybeUsed(s) == "" {
+				e.tooYoung(uint64(s.Size))
+			}
 			continue
 		}
 		f := Finding{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -130,7 +131,7 @@ func TestALeakedSegmentIsToldOf(t *testing.T) {
 		return
 	}
 	s := leak(t)
-	if found := examine(t, Options{Shm: t.TempDir(), Areas: SystemV}); len(found) > 0 {
+	if found := examine(t, Options{Shm: t.TempDir(), Areas: SystemV}); len(found) != 1 || found[0].Kind != TooYoung {
 		t.Errorf("just made: %+v", found)
 	}
 	f, ok := about(segmentsFound(t), s.String())
@@ -282,6 +283,26 @@ func TestSetsAndQueuesAreToldOfAndStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	if found := segmentsFound(t); len(found) > 0 {
+		t.Errorf("%+v", found)
+	}
+}
+
+// TestYoungOnesAreCounted: what was used a short while ago is not called unused, and not passed over in silence.
+func TestYoungOnesAreCounted(t *testing.T) {
+	leaked := leak(t)
+	found, err := Examine(t.Context(), &Options{Areas: SystemV, Age: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	young := slices.IndexFunc(found, func(f Finding) bool { return f.Kind == TooYoung })
+	if young < 0 || found[young].Severity != Notice || found[young].Fixable || !strings.HasPrefix(found[young].Summary, "1 object, together ") {
+		t.Errorf("%+v", found)
+	}
+	found, err = Examine(t.Context(), &Options{Areas: SystemV, Age: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 1 || found[0].Kind != LeakedSegment || found[0].Object != fmt.Sprintf("sysv:id=%d", leaked.ID()) {
 		t.Errorf("%+v", found)
 	}
 }

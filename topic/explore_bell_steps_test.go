@@ -1,5 +1,27 @@
 package topic
 
+// showWord is when others see what a publisher has stored, showCursor what a subscriber has.
+func (w *xBellWorld) showWord(l int8) {
+	w.word[l] += w.p[l].held
+	w.p[l].held = 0
+}
+
+func (w *xBellWorld) showCursor(i int8) {
+	s := &w.s[i]
+	w.cursor[i][s.heldAt] += s.held
+	s.held, s.heldAt = 0, 0
+}
+
+// ownWord and ownCursor are how who stores them sees them.
+func (w *xBellWorld) ownWord(l int8) int8 { return w.word[l] + w.p[l].held }
+
+func (w *xBellWorld) ownCursor(i, l int8) int8 {
+	if s := &w.s[i]; s.heldAt == l {
+		return w.cursor[i][l] + s.held
+	}
+	return w.cursor[i][l]
+}
+
 // ring is what ringing a word leads to: it is read, and then compared and changed.
 func (e *xBell) ring(word *int8, seen int8) (done bool) {
 	if *word != seen && e.without != xBellPlain {
@@ -17,13 +39,13 @@ func (e *xBell) publish(n xBellWorld, l int8) (to []xBellWorld) {
 	goes := func(at xBellStep) []xBellWorld { p.at = at; return append(to, n) }
 	switch p.at {
 	case xBellIdle:
-		*p = xBellPublisher{}
-		if n.word[l] == e.items[l] {
+		*p = xBellPublisher{held: p.held}
+		if n.ownWord(l) == e.items[l] {
 			return goes(xBellEnd)
 		}
 		return goes(xBellRoom)
 	case xBellRoom: // one cursor
-		if n.mode[p.i] == 1 && n.cursor[p.i][l] < n.word[l] {
+		if n.mode[p.i] == 1 && n.cursor[p.i][l] < n.ownWord(l) {
 			if n.s[p.i].dead {
 				n.mode[p.i] = 0 // evicted
 				return append(to, n)
@@ -36,12 +58,13 @@ func (e *xBell) publish(n xBellWorld, l int8) (to []xBellWorld) {
 		if p.i++; p.i < e.seats {
 			return append(to, n)
 		}
-		*p = xBellPublisher{}
+		*p = xBellPublisher{held: p.held}
 		if e.without == xBellRingFirst {
 			return goes(xBellRing)
 		}
 		return goes(xBellWord)
 	case xBellMark:
+		n.showWord(l)
 		if e.without != xBellNoBit {
 			n.room[l] |= 1
 		}
@@ -56,9 +79,15 @@ func (e *xBell) publish(n xBellWorld, l int8) (to []xBellWorld) {
 		}
 		return goes(xBellIdle)
 	case xBellWord:
-		n.word[l]++
+		n.showWord(l) // the one before, in their order
+		p.held = 1
 		if e.without == xBellNoRing || e.without == xBellRingFirst {
 			return goes(xBellIdle)
+		}
+		return goes(xBellFence)
+	case xBellFence:
+		if e.without != xBellNoFence {
+			n.showWord(l)
 		}
 		return goes(xBellRing)
 	case xBellRing:
@@ -72,6 +101,7 @@ func (e *xBell) publish(n xBellWorld, l int8) (to []xBellWorld) {
 		p.note = 0
 		return goes(p.then)
 	case xBellCompare:
+		n.showWord(l)
 		if !e.ring(&n.bell, p.note) {
 			return goes(xBellRing)
 		}
@@ -102,7 +132,10 @@ func (e *xBell) subscribe(n xBellWorld, i int8) (to []xBellWorld) {
 	u := &n.s[i]
 	reliable := i >= e.effort
 	goes := func(at xBellStep) []xBellWorld { u.at = at; return append(to, n) }
-	looks := func() []xBellWorld { *u = xBellSubscriber{}; return goes(xBellLook) }
+	looks := func() []xBellWorld {
+		*u = xBellSubscriber{held: u.held, heldAt: u.heldAt}
+		return goes(xBellLook)
+	}
 	switch u.at {
 	case xBellLook: // at one lane
 		if e.leaves && !u.once && u.i == 0 && i == e.seats-1 {
@@ -112,7 +145,7 @@ func (e *xBell) subscribe(n xBellWorld, i int8) (to []xBellWorld) {
 			}
 			to = append(to, q)
 		}
-		if n.cursor[i][u.i] < n.word[u.i] {
+		if n.ownCursor(i, u.i) < n.word[u.i] {
 			u.note, u.once = 0, false
 			u.then = xBellLook
 			if e.without == xBellRoomFirst && reliable {
@@ -129,6 +162,7 @@ func (e *xBell) subscribe(n xBellWorld, i int8) (to []xBellWorld) {
 		}
 		return goes(xBellMark)
 	case xBellMark:
+		n.showCursor(i)
 		if e.without != xBellNoBit {
 			n.bell |= 1
 		}
@@ -143,12 +177,19 @@ func (e *xBell) subscribe(n xBellWorld, i int8) (to []xBellWorld) {
 		}
 		return looks()
 	case xBellCursor:
-		if n.cursor[i][u.i]++; !reliable {
+		if !reliable {
 			n.cursor[i][u.i] = n.word[u.i]
 			return looks()
 		}
+		n.showCursor(i)
+		u.held, u.heldAt = 1, u.i
 		if e.without == xBellRoomNoRing || e.without == xBellRoomFirst {
 			return looks()
+		}
+		return goes(xBellFence)
+	case xBellFence:
+		if e.without != xBellRoomNoFence {
+			n.showCursor(i)
 		}
 		return goes(xBellRing)
 	case xBellRing:
@@ -158,6 +199,7 @@ func (e *xBell) subscribe(n xBellWorld, i int8) (to []xBellWorld) {
 		u.seen = 0
 		return goes(u.then)
 	case xBellCompare:
+		n.showCursor(i)
 		if !e.ring(&n.room[u.i], u.seen) {
 			return goes(xBellRing)
 		}
@@ -172,6 +214,7 @@ func (e *xBell) subscribe(n xBellWorld, i int8) (to []xBellWorld) {
 		}
 		return goes(u.then)
 	case xBellLeave:
+		n.showCursor(i)
 		n.mode[i] = 0
 		if e.without == xBellLeaveNoRing || e.without == xBellLeaveFirst || !reliable {
 			*u = xBellSubscriber{}

@@ -33,6 +33,7 @@ type lane struct {
 	erased uint64
 	// behind is how many words a batch may have left behind the next message.
 	behind int
+	news   bool // it has published, and not rung
 	pool   pool
 	loans  loans
 
@@ -196,6 +197,11 @@ func (n *node) wake(bell *words32) {
 	}
 }
 
+// mustErase reports whether there is something to do for erase.
+func (l *lane) mustErase(v uint64) bool {
+	return int64(v-2*uint64(l.n.ring)-l.erased) >= 0 || l.behind > 0
+}
+
 // erase says that what is in the slots up to that of v may be overwritten at any moment, and in
 // several behind it, so that it need not be said each time. There is room for v.
 func (l *lane) erase(v uint64) {
@@ -204,7 +210,7 @@ func (l *lane) erase(v uint64) {
 		slotAt(l.slot(v)).word.Store(v)
 	}
 	ring := 2 * uint64(l.n.ring)
-	if int64(v-ring-l.erased) < 0 {
+	if !l.mustErase(v) {
 		return
 	}
 	to := l.erased + stride(l.n.ring)
@@ -262,17 +268,32 @@ func (l *lane) writeChunk(b []byte, v uint64, chunk uint32) {
 // commit makes a message of v, and of those behind it that were written before it.
 func (l *lane) commit(b []byte, v uint64, last uint64) {
 	race.Release(l.key)
-	slotAt(b).word.Store(v | 1) // and what follows is read after it
+	words.Release64(&slotAt(b).word, v|1)
+	l.committed(last)
+}
+
+// committed says that there are messages up to last.
+func (l *lane) committed(last uint64) {
 	point("publish:there")
 	words.Release64(&l.h.tail, last)
 	l.tail = last
 	point("publish:tail")
-	if l.n.w.bell.Load()&somebodySleeps != 0 {
-		l.n.wake(&l.n.w.bell)
-	}
+	l.news = true
 	ahead := l.slot(last + 2*aheadOfWriting)
 	words.PrefetchWrite(&ahead[0], len(ahead))
 	l.fetchNext()
+}
+
+// unlock gives the lane back, and rings if there is a message since it was taken. The word of the message
+// was stored without a fence: that others see it before the bell is looked at is by the instruction that
+// unlocks (TestUnlockingIsAFence). It may fault when mu is free.
+func (l *lane) unlock() {
+	news := l.news
+	l.news = false
+	l.mu.Unlock()
+	if news && l.n.w.bell.Load()&somebodySleeps != 0 {
+		l.n.wake(&l.n.w.bell)
+	}
 }
 
 // aheadOfWriting is so many messages ahead that a publisher has cache lines fetched.

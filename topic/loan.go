@@ -2,8 +2,6 @@ package topic
 
 import (
 	"context"
-
-	"github.com/shmkit/shmkit"
 )
 
 // loans are the loans of a publisher. Protected by lane.mu.
@@ -31,7 +29,7 @@ type loan struct {
 // lend waits for room for a message, or, without waiting, tries to get it.
 func (l *lane) lend(ctx context.Context, wait bool) (it loan, err error) {
 	for {
-		err := l.lendOne(&it)
+		err := l.run(func() error { return l.lendNow(&it) })
 		if err == ErrFull {
 			err = l.evicted(func() error { return l.lendNow(&it) })
 		}
@@ -44,21 +42,8 @@ func (l *lane) lend(ctx context.Context, wait bool) (it loan, err error) {
 	}
 }
 
-// lendOne lends room for a message if there is any.
-func (l *lane) lendOne(it *loan) (err error) {
-	l.mu.Lock()
-	if fault := shmkit.Guard(func() { err = l.lendNow(it) }); fault != nil {
-		err = fault
-	}
-	l.mu.Unlock()
-	return err
-}
-
 // lendNow lends room for a message if there is any. mu is held.
 func (l *lane) lendNow(it *loan) error {
-	if l.closed.Load() {
-		return ErrClosed
-	}
 	n, o := l.n, &l.loans
 	if o.each == nil {
 		o.each = make([]lent, n.geometry.loans)
@@ -101,20 +86,15 @@ func (it *loan) end(op string, f func(l *lane, e *lent) error) error {
 	if l == nil {
 		return &Error{Op: op, Topic: "topic", Err: ErrNotHeld}
 	}
-	l.mu.Lock()
-	e := &l.loans.each[it.index]
-	if it.serial == 0 || e.serial != it.serial {
-		l.mu.Unlock()
-		return l.n.fail(op, ErrNotHeld)
-	}
-	e.serial = 0
-	l.loans.out--
-	var err error
-	if fault := shmkit.Guard(func() { err = f(l, e) }); fault != nil {
-		err = fault
-	}
-	l.mu.Unlock()
-	return l.n.fail(op, err)
+	return l.n.fail(op, l.alone(func() error {
+		e := &l.loans.each[it.index]
+		if it.serial == 0 || e.serial != it.serial {
+			return ErrNotHeld
+		}
+		e.serial = 0
+		l.loans.out--
+		return f(l, e)
+	}))
 }
 
 // publish publishes the first length bytes of it.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/shmkit/shmkit"
 	"github.com/shmkit/shmkit/internal/futex"
+	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/internal/words"
 )
 
@@ -32,14 +33,29 @@ func (b *batch) message(i int) []byte {
 }
 
 // run runs f as the one who has the lane: with faults as errors, and the publisher open.
-func (l *lane) run(f func() error) (err error) {
+func (l *lane) run(f func() error) error {
+	return l.alone(func() error {
+		if l.closed.Load() {
+			return ErrClosed
+		}
+		return f()
+	})
+}
+
+// alone is run, whether the publisher is open or not.
+func (l *lane) alone(f func() error) (err error) {
+	locked := true
 	l.mu.Lock()
-	if l.closed.Load() {
-		err = ErrClosed
-	} else if fault := shmkit.Guard(func() { err = f() }); fault != nil {
+	if fault := shmkit.Guard(func() {
+		err = f()
+		locked = false
+		l.unlock()
+	}); fault != nil {
 		err = fault
 	}
-	l.mu.Unlock()
+	if locked {
+		l.mu.Unlock()
+	}
 	return err
 }
 
@@ -84,11 +100,18 @@ func (l *lane) send(ctx context.Context, message []byte, wait bool) error {
 
 // sendNow publishes a copy of a message if there is room.
 func (l *lane) sendNow(message []byte) (err error) {
+	locked := true
 	l.mu.Lock()
-	if fault := shmkit.Guard(func() { err = l.put(message) }); fault != nil {
+	if fault := shmkit.Guard(func() {
+		err = l.put(message)
+		locked = false
+		l.unlock()
+	}); fault != nil {
 		err = fault
 	}
-	l.mu.Unlock()
+	if locked {
+		l.mu.Unlock()
+	}
 	return err
 }
 
@@ -101,11 +124,20 @@ func (l *lane) put(message []byte) error {
 	if l.closed.Load() {
 		return ErrClosed
 	}
-	if l.room(1) == 0 {
+	if l.roomNow() < 1 && l.room(1) == 0 {
 		return ErrFull
 	}
 	v := l.tail + 2
-	l.erase(v)
+	if l.mustErase(v) {
+		l.erase(v)
+	}
+	if l.whole(message) {
+		s := l.slot(v)
+		race.Release(l.key)
+		words.PutMessage(&s[0], &message[0], v|1, l.what(len(message)), l.n.messageOffset, len(message)/8)
+		l.committed(v)
+		return nil
+	}
 	b, err := l.fill(v, message)
 	if err != nil {
 		return err
@@ -149,6 +181,11 @@ func (l *lane) sendBatch(ctx context.Context, b batch, wait bool) (sent int, err
 	return sent, nil
 }
 
+// whole reports whether a message can be written to its slot at once, what describes it and the word included.
+func (l *lane) whole(message []byte) bool {
+	return l.n.inline && !l.n.times && len(message) > 0 && len(message)%8 == 0 && l.n.messageOffset+len(message) <= l.n.slotSize
+}
+
 // putBatch publishes messages from one on, as many as there is room for. mu is held.
 func (l *lane) putBatch(b *batch, from, to int) (sent int, err error) {
 	n := l.room(to - from)
@@ -163,9 +200,8 @@ func (l *lane) putBatch(b *batch, from, to int) (sent int, err error) {
 		ahead := l.slot(v + 2*aheadOfWriting)
 		words.PrefetchWrite(&ahead[0], len(ahead))
 		message := b.message(from + i)
-		if l.n.inline && !l.n.times && len(message) > 0 && len(message)%8 == 0 {
+		if l.whole(message) {
 			s := l.slot(v)
-			_ = s[l.n.messageOffset+len(message)-1]
 			words.PutMessage(&s[0], &message[0], v|1, l.what(len(message)), l.n.messageOffset, len(message)/8)
 			point("batch:put")
 			continue

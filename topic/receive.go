@@ -3,6 +3,7 @@ package topic
 import (
 	"context"
 	"io"
+	"math/bits"
 	"time"
 
 	"github.com/shmkit/shmkit"
@@ -41,13 +42,18 @@ type view struct {
 
 // run runs f as the one who has the seat: with faults as errors, and the subscriber open.
 func (s *seat) run(f func() error) (err error) {
+	locked := true
 	s.mu.Lock()
-	if s.closed.Load() {
-		err = ErrClosed
-	} else if fault := shmkit.Guard(func() { err = f() }); fault != nil {
+	if fault := shmkit.Guard(func() {
+		err = s.try(f)
+		locked = false
+		s.unlock()
+	}); fault != nil {
 		err = fault
 	}
-	s.mu.Unlock()
+	if locked {
+		s.mu.Unlock()
+	}
 	return err
 }
 
@@ -66,59 +72,6 @@ func (s *seat) until(ctx context.Context, wait bool, f func() error) error {
 		}
 	}
 }
-
-// spinUntil is run, looking for a while if there is no message.
-func (s *seat) spinUntil(f func() error) (err error) {
-	locked := true
-	s.mu.Lock()
-	fault := shmkit.Guard(func() {
-		if s.closed.Load() {
-			err = ErrClosed
-			return
-		}
-		if err = f(); err != ErrEmpty {
-			return
-		}
-		p := s.spin.Begin()
-		for looks := 0; looks < ownLooks && p.More(); looks++ {
-			if err = f(); err != ErrEmpty {
-				p.Hit()
-				return
-			}
-		}
-		locked = false
-		s.mu.Unlock()
-		for p.More() {
-			if !s.seen() {
-				continue
-			}
-			s.mu.Lock()
-			locked = true
-			if s.closed.Load() {
-				err = ErrClosed
-			} else {
-				err = f()
-			}
-			if err != ErrEmpty {
-				p.Hit()
-				return
-			}
-			locked = false
-			s.mu.Unlock()
-		}
-	})
-	if fault != nil {
-		err = fault
-	}
-	if locked {
-		s.mu.Unlock()
-	}
-	return err
-}
-
-// ownLooks is how often who waits looks, a microsecond or two, before it lets others of this process have
-// the seat: what comes at once need not wait for it to get the seat again.
-const ownLooks = 64
 
 // first returns the lane and the slot of a message, ErrEmpty if there is none. mu is held.
 func (s *seat) first() (lane int, v uint64, b []byte, err error) {
@@ -187,6 +140,9 @@ var errAgain error = again{}
 
 // copyNow receives a copy of a message. mu is held.
 func (s *seat) copyNow(dst []byte, i *Info, whole bool) (n int, err error) {
+	if s.copyAtOnce(dst, i) {
+		return len(dst), nil
+	}
 	for range tries {
 		lane, v, b, err := s.first()
 		if err != nil {
@@ -197,6 +153,43 @@ func (s *seat) copyNow(dst []byte, i *Info, whole bool) (n int, err error) {
 		}
 	}
 	return 0, ErrEmpty
+}
+
+// copyAtOnce is copyNow of what is usual: there is one lane, and in the slot of its next message one of just this
+// length. It reports whether that was so. mu is held.
+func (s *seat) copyAtOnce(dst []byte, i *Info) bool {
+	used := s.m.h.used.Load()
+	l := bits.TrailingZeros64(used)
+	if used&(used-1) != 0 || l >= len(s.next) || s.spoilt || !s.n.inline || s.n.times {
+		return false
+	}
+	v := s.next[l].Load()
+	b := s.slot(l, v)
+	h := slotAt(b)
+	if h.word.Load() != v|1 {
+		return false
+	}
+	what := h.what.Load()
+	if uint32(what) != uint32(len(dst)) {
+		return false
+	}
+	if !s.copySlot(dst, l, v, b) {
+		return false
+	}
+	i.Sequence, i.Publisher, i.Time = v/2, uint32(what>>publisherShift), 0
+	if s.streak++; s.streak > aheadOfReading {
+		ahead := s.slot(l, v+2*aheadOfReading)
+		words.Prefetch(&ahead[0], len(ahead))
+	}
+	s.accept(i, l, v)
+	return true
+}
+
+// copySlot copies message v out of its slot, and reports whether it was there all the time.
+func (s *seat) copySlot(dst []byte, lane int, v uint64, b []byte) bool {
+	copyOut(dst, b[s.n.messageOffset:])
+	point("receive:copied")
+	return s.reliable || !s.erased(lane, v)
 }
 
 // copySeveral receives copies of several messages of one length, one behind the other, of one lane
@@ -229,7 +222,9 @@ func (s *seat) copySeveral(dst []byte, size int) (n int) {
 	}
 	race.Acquire(s.keys[lane])
 	s.advance(lane, v)
-	return int(v-first) / 2
+	n = int(v-first) / 2
+	s.streak += n
+	return n
 }
 
 // aheadOfReading is so many messages ahead that a subscriber has cache lines fetched.
@@ -245,9 +240,7 @@ func (s *seat) copyFrom(dst []byte, i *Info, whole bool, lane int, v uint64, b [
 	dst = dst[:min(n, len(dst))]
 	s.info(i, v, b)
 	if s.n.inline {
-		copyOut(dst, b[s.n.messageOffset:])
-		point("receive:copied")
-		if !s.reliable && s.erased(lane, v) {
+		if !s.copySlot(dst, lane, v, b) {
 			return 0, s.refuse(lane, v)
 		}
 	} else {

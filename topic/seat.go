@@ -21,6 +21,7 @@ type seat struct {
 	shown    []words64 // its cursors, for publishers
 	hazards  []words64
 	rings    [][]byte
+	rooms    []*words32 // where the lanes' publishers sleep
 	keys     []race.Key // of the lanes
 	reliable bool
 	closed   atomic.Bool
@@ -34,6 +35,8 @@ type seat struct {
 	skipped []uint64 // of each lane: missed, and not yet told
 	serial  uint64   // the last view's
 	spoilt  bool     // there is an ErrCorrupt to be told
+	moved   uint64   // a bit for each lane whose cursor it has moved, and not rung
+	heels   heels    // whether it is on those of a publisher
 	streak  int      // messages in a row that were there when it looked
 	missed  atomic.Uint64
 
@@ -100,7 +103,7 @@ func (n *node) sit(m *messages, i int, wantReliable bool, history int) *seat {
 		s.copies = alignedBytes(n.geometry.held * roundUp(n.geometry.room, 64))
 	}
 	for l := range n.lanes {
-		s.rings, s.keys = append(s.rings, m.ringOf(l)), append(s.keys, n.key(l))
+		s.rings, s.rooms, s.keys = append(s.rings, m.ringOf(l)), append(s.rooms, n.roomBell(l)), append(s.keys, n.key(l))
 		c := m.lane(l).tail.Load()&^1 + 2 - 2*uint64(history)
 		s.next[l].Store(c)
 		s.shown[l].Store(c)
@@ -208,14 +211,24 @@ func (s *seat) skip(l int, v uint64) bool {
 // advance moves the cursor of a lane to v. mu is held.
 func (s *seat) advance(l int, v uint64) {
 	words.Release64(&s.next[l], v)
-	if !s.reliable {
-		words.Release64(&s.shown[l], v)
-		return
+	words.Release64(&s.shown[l], v)
+	if s.reliable {
+		s.moved |= 1 << l
 	}
-	s.shown[l].Store(v)
 	point("receive:advanced")
-	if bell := s.n.roomBell(l); bell.Load()&somebodySleeps != 0 {
-		s.n.wake(bell)
+}
+
+// unlock gives the seat back, and rings for publishers whose room it may have made. The cursors were stored
+// without a fence: that others see them before the bells are looked at is by the instruction that unlocks
+// (TestUnlockingIsAFence). It may fault when mu is free.
+func (s *seat) unlock() {
+	moved := s.moved
+	s.moved = 0
+	s.mu.Unlock()
+	for ; moved != 0; moved &= moved - 1 {
+		if bell := s.rooms[bits.TrailingZeros64(moved)]; bell.Load()&somebodySleeps != 0 {
+			s.n.wake(bell)
+		}
 	}
 }
 

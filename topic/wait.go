@@ -35,7 +35,7 @@ func (l *lane) await(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	for p := l.spin.Begin(); p.MoreAfter(pausesForRoom); {
+	for p := l.spin.Begin(); p.MoreAfter(l.pausesForRoom()); {
 		if l.seen() {
 			p.Hit()
 			return nil
@@ -201,8 +201,8 @@ func (w *watcher) sleepers(list []sleeper) []sleeper {
 }
 
 // pausesForRoom is how many pauses a publisher makes between two looks at the cursors, which cost those
-// who move them a cache miss each.
-const pausesForRoom = 16
+// who move them a cache miss each: some room is made meanwhile in a large ring.
+func (l *lane) pausesForRoom() int { return min(max(l.n.ring/4, 16), 256) }
 
 // spinning is how long is looked at most before going to sleep.
 const spinning = 60 * time.Microsecond

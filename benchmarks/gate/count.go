@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,11 +24,12 @@ const (
 	dirVariable  = "SHMKIT_GATE_DIR"
 )
 
-// Operations of the two stretches that are counted. What both have in common, such as the marks, is in the shorter one.
+// What is counted: some stretches with nothing in them, which tell what a mark takes, and some of one operation. The
+// fewest count: now and then an operation does what it does a few times a second, and to a thread that is traced a second is short.
 const (
-	warm  = 3000
-	short = 20
-	long  = 60
+	warm  = 3000 // operations before
+	empty = 5
+	ops   = 21
 )
 
 // patience is how long a path may take. Something is wrong if it takes that long: the thread waits for one that is
@@ -64,8 +66,15 @@ func walkPath(name string) error {
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
 		return err
 	}
-	for _, n := range []int{warm, short, long} {
-		if err := do(max(n/which[0].worth(), 1)); err != nil {
+	for i := range 1 + empty + ops {
+		n := 1
+		switch {
+		case i == 0:
+			n = warm / which[0].worth()
+		case i <= empty:
+			n = 0
+		}
+		if err := do(n); err != nil {
 			return err
 		}
 		if err := sys.Interrupt(me); err != nil { // the mark
@@ -116,7 +125,7 @@ func count(ctx context.Context, p path) (n float64, err error) {
 	if err != nil && stderr.Len() > 0 {
 		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
 	}
-	return n * float64(p.worth()), err
+	return n, err
 }
 
 // errNotTraced: the kernel does not allow it here: a container without ptrace(2), say.
@@ -143,7 +152,7 @@ func follow(pid int, out *bufio.Reader, start func() error) (float64, error) {
 		return 0, err
 	}
 	var steps, marks int
-	var counts [3]int // before each mark
+	var counts [1 + empty + ops]int // before each mark
 	for marks < len(counts) {
 		who, why, signal, err := t.Wait()
 		switch {
@@ -168,7 +177,7 @@ func follow(pid int, out *bufio.Reader, start func() error) (float64, error) {
 			return 0, err
 		}
 	}
-	return float64(counts[2]-counts[1]) / (long - short), nil
+	return float64(slices.Min(counts[1+empty:]) - slices.Min(counts[1:1+empty])), nil
 }
 
 // freeze seizes all threads of a process, of which follow lets but one go on: the scheduler's would tell it

@@ -28,6 +28,10 @@ func main() {
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
+	if errors.Is(err, errNotTraced) { // here nothing can be said, good or bad
+		log.Print(err)
+		return
+	}
 	if err != nil {
 		log.Fatal(err)
 	}

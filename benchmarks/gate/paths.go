@@ -15,7 +15,7 @@ import (
 type path struct {
 	name  string
 	about string
-	// many is how many operations of another path one of this is about, 1 if it is 0.
+	// many is how many times as long as others one takes, 1 if it is 0.
 	many int
 	// open prepares it, with a directory for names, and returns what does n operations.
 	open func(dir string) (func(n int) error, error)

@@ -30,28 +30,69 @@ func verify(b []byte, seq uint64, want []byte) error {
 	return nil
 }
 
-// A message is what small messages are.
+// A message is what small messages are, where nothing else is said.
 type message struct {
 	_    structs.HostLayout
 	body [64]byte
 }
 
 // set makes the content of message number seq: all of it with check, else its first word alone.
-func (m *message) set(seq uint64, check bool) {
-	if check {
-		fill(m.body[:], seq)
-		return
-	}
-	binary.NativeEndian.PutUint64(m.body[:], seq)
-}
+func (m *message) set(seq uint64, check bool) { content(m.body[:], seq, check) }
 
 // is looks at it as a receiver would who has to know which message it is, or at all of it.
 func (m *message) is(seq uint64, check bool) error {
+	var want [64]byte
+	return isContent(m.body[:], seq, check, want[:])
+}
+
+// A short message has room beside the word in one cache line.
+type short struct {
+	_    structs.HostLayout
+	body [48]byte
+}
+
+func (m *short) set(seq uint64, check bool) { content(m.body[:], seq, check) }
+
+func (m *short) is(seq uint64, check bool) error {
+	var want [48]byte
+	return isContent(m.body[:], seq, check, want[:])
+}
+
+// A chunky message is the shortest that has a chunk of its own, or nearly.
+type chunky struct {
+	_    structs.HostLayout
+	body [256]byte
+}
+
+func (m *chunky) set(seq uint64, check bool) { content(m.body[:], seq, check) }
+
+func (m *chunky) is(seq uint64, check bool) error {
+	var want [256]byte
+	return isContent(m.body[:], seq, check, want[:])
+}
+
+// A payload is a pointer to one of them.
+type payload[T any] interface {
+	*T
+	set(seq uint64, check bool)
+	is(seq uint64, check bool) error
+}
+
+// content makes the content of message number seq: all of it with check, else its first word alone.
+func content(b []byte, seq uint64, check bool) {
 	if check {
-		var want [64]byte
-		return verify(m.body[:], seq, want[:])
+		fill(b, seq)
+	} else {
+		binary.NativeEndian.PutUint64(b, seq)
 	}
-	if got := binary.NativeEndian.Uint64(m.body[:]); got != seq {
+}
+
+// isContent looks at what content made; want is room for as many bytes.
+func isContent(b []byte, seq uint64, check bool, want []byte) error {
+	if check {
+		return verify(b, seq, want)
+	}
+	if got := binary.NativeEndian.Uint64(b); got != seq {
 		return fmt.Errorf("message %d came for %d", got, seq)
 	}
 	return nil

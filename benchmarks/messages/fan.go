@@ -50,7 +50,7 @@ func (f fan) works() (all []work) {
 			child:  func(r *room) (side, error) { return f.receive(r, n) },
 		}
 		if n != f.receivers[0] {
-			w.base, w.asked = all[0].name, 1.10
+			w.base, w.asked = all[0].name, 1.05
 		}
 		all = append(all, w)
 	}

@@ -10,7 +10,7 @@ import (
 func works() []work {
 	return slices.Concat(
 		[]work{bounce(), copies(), rawFutex(), queueTrip(), queueStream()},
-		[]work{bareSlots(), topicTrip()}, topicStreams(), topicLoans(), topicFan().works(), []work{topicWake()},
+		bareSlots(), topicTrips(), topicStreams(), topicLoans(), topicFan().works(), []work{topicWake()},
 		ringFan().works(),
 	)
 }

@@ -7,12 +7,25 @@ import (
 	"github.com/shmkit/shmkit/topic"
 )
 
-// topicTrip is two topics, one for each direction, by copy.
-func topicTrip() work {
+// topicTrips are two topics, one for each direction, with messages that are copied: of more and of
+// less than one cache line, and such that have a chunk, which are written and read in place.
+func topicTrips() []work {
+	return []work{
+		tripOf[message]("topic", "64 bytes there and back, two topics, spinning", 2),
+		tripOf[short]("topic-48", "48 bytes there and back, two topics, spinning", 1.5),
+		{
+			name: "topic-chunk", op: "256 bytes there and back, by loan and view, spinning", n: 5_000, asked: 3.2,
+			parent: func(r *room) (side, error) { return openChunkTrip(r, true) },
+			child:  func(r *room) (side, error) { return openChunkTrip(r, false) },
+		},
+	}
+}
+
+func tripOf[T any, P payload[T]](name, op string, asked float64) work {
 	return work{
-		name: "topic", op: "64 bytes there and back, two topics, spinning", n: 5_000, asked: 2.5,
-		parent: func(r *room) (side, error) { return openTopicTrip(r, true) },
-		child:  func(r *room) (side, error) { return openTopicTrip(r, false) },
+		name: name, op: op, n: 5_000, asked: asked,
+		parent: func(r *room) (side, error) { return openTopicTrip[T, P](r, true) },
+		child:  func(r *room) (side, error) { return openTopicTrip[T, P](r, false) },
 	}
 }
 
@@ -39,28 +52,28 @@ func ends[T any](r *room, first bool, o topic.Options) (*topic.Publisher[T], *to
 	return p, s, nil
 }
 
-type topicSide struct {
+type topicSide[T any, P payload[T]] struct {
 	r     *room
 	first bool
-	out   *topic.Publisher[message]
-	in    *topic.Subscriber[message]
+	out   *topic.Publisher[T]
+	in    *topic.Subscriber[T]
 	seq   uint64
 }
 
-func openTopicTrip(r *room, first bool) (side, error) {
-	p, s, err := ends[message](r, first, topic.Options{})
+func openTopicTrip[T any, P payload[T]](r *room, first bool) (side, error) {
+	p, s, err := ends[T](r, first, topic.Options{})
 	if err != nil {
 		return nil, err
 	}
-	return &topicSide{r: r, first: first, out: p, in: s}, nil
+	return &topicSide[T, P]{r: r, first: first, out: p, in: s}, nil
 }
 
-func (t *topicSide) run(n int, check bool) error {
-	var m message
+func (t *topicSide[T, P]) run(n int, check bool) error {
+	var m T
 	for range n {
 		t.seq++
 		if t.first {
-			m.set(t.seq, check)
+			P(&m).set(t.seq, check)
 			if err := t.out.Send(t.r.ctx, &m); err != nil {
 				return err
 			}
@@ -68,7 +81,7 @@ func (t *topicSide) run(n int, check bool) error {
 		if _, err := t.in.Read(t.r.ctx, &m); err != nil {
 			return err
 		}
-		if err := m.is(t.seq, check); err != nil {
+		if err := P(&m).is(t.seq, check); err != nil {
 			return err
 		}
 		if !t.first {
@@ -80,7 +93,54 @@ func (t *topicSide) run(n int, check bool) error {
 	return nil
 }
 
-func (t *topicSide) close() error { return errors.Join(t.in.Close(), t.out.Close()) }
+func (t *topicSide[T, P]) close() error { return errors.Join(t.in.Close(), t.out.Close()) }
+
+// A chunkSide is one whose messages are in chunks.
+type chunkSide struct{ topicSide[chunky, *chunky] }
+
+func openChunkTrip(r *room, first bool) (side, error) {
+	p, s, err := ends[chunky](r, first, topic.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return &chunkSide{topicSide[chunky, *chunky]{r: r, first: first, out: p, in: s}}, nil
+}
+
+func (t *chunkSide) send(check bool) error {
+	l, err := t.out.Loan(t.r.ctx)
+	if err != nil {
+		return err
+	}
+	l.Data().set(t.seq, check)
+	return l.Publish()
+}
+
+func (t *chunkSide) receive(check bool) error {
+	m, err := t.in.Receive(t.r.ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.Data().is(t.seq, check), m.Release())
+}
+
+func (t *chunkSide) run(n int, check bool) (err error) {
+	for range n {
+		t.seq++
+		if t.first {
+			err = t.send(check)
+		}
+		if err == nil {
+			err = t.receive(check)
+		}
+		if err == nil && !t.first {
+			err = t.send(check)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // topicStreams are messages one way, one by one and in batches.
 func topicStreams() []work {
@@ -92,8 +152,8 @@ func topicStreams() []work {
 		}
 	}
 	return []work{
-		one("topic-stream", "64 bytes one way, a topic, one by one", 1, 20_000, 2),
-		one("topic-batch", "64 bytes one way, a topic, 64 at a time", 64, 64_000, 6),
+		one("topic-stream", "64 bytes one way, a topic, one by one", 1, 20_000, 2.2),
+		one("topic-batch", "64 bytes one way, a topic, 64 at a time", 64, 64_000, 7),
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 // topicWake is a subscriber that sleeps.
 func topicWake() work {
-	w := work{name: "topic-wake", op: "asleep to running by a message of 64 bytes", base: "futex", asked: 1.3}
+	w := work{name: "topic-wake", op: "asleep to running by a message of 64 bytes", base: "futex", asked: 1.2}
 	return wakes(w, func(r *room, parent bool) (sleeper, error) {
 		t, err := topic.OpenOrCreate[message]("wake", &topic.Options{Dir: r.dir})
 		if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shmkit/shmkit/internal/bench"
+	"github.com/shmkit/shmkit/internal/bench/report"
 )
 
 // benching is one run of shmkit bench.
@@ -24,7 +26,6 @@ type benching struct {
 	duration       durationFlag
 	toJSON, toPage string // files, "" none
 	progress       *progress
-	at             bench.Progress
 	printed        bool
 }
 
@@ -106,6 +107,9 @@ func (b *benching) check(args []string) error {
 	if b.duration.given {
 		b.options.Duration = b.duration.d
 	}
+	if b.options.Ways != nil && len(b.options.Ways) == 0 {
+		return usagef("--ways names no way; there are %s", listed(bench.Ways(), "and"))
+	}
 	if err := b.options.Check(); err != nil {
 		return usagef("%v", err)
 	}
@@ -123,6 +127,7 @@ func (b *benching) run(ctx context.Context) error {
 			}
 		}
 	}
+	asked := ctx
 	if b.progress = b.newProgress("", -1); b.progress != nil {
 		b.progress.shown = time.Time{}
 	}
@@ -137,15 +142,16 @@ func (b *benching) run(ctx context.Context) error {
 	}
 	res, err := bench.Run(ctx, b.options)
 	b.progress.end()
-	if len(failed) > 0 {
+	if len(failed) > 0 && asked.Err() == nil {
 		return <-failed
 	}
 	if err != nil {
-		if ctx.Err() != nil && b.printed {
+		if asked.Err() != nil && b.printed {
 			fmt.Fprintln(b.err, "interrupted; the tables above are complete")
 		}
 		return err
 	}
+	res.Command = strings.Join(append([]string{"shmkit"}, os.Args[1:]...), " ")
 	return errors.Join(b.writeJSON(res), b.writePage(res), b.legend(res))
 }
 
@@ -159,13 +165,16 @@ func (b *benching) tell(p bench.Progress) error {
 		return nil
 	}
 	b.progress.end()
+	var text bytes.Buffer // a table comes whole or not at all
 	if b.printed {
-		if _, err := fmt.Fprintln(b.out); err != nil {
-			return err
-		}
+		text.WriteByte('\n')
 	}
-	b.printed = true
-	return b.printRows(p.Complete)
+	if err := b.printRows(&text, p.Complete); err != nil {
+		return err
+	}
+	_, err := b.out.Write(text.Bytes())
+	b.printed = b.printed || err == nil
+	return err
 }
 
 // show shows how far it is, on a terminal.
@@ -194,7 +203,7 @@ func (b *benching) writeJSON(res *bench.Result) error {
 
 func (b *benching) writePage(res *bench.Result) error {
 	return b.writeFile(b.toPage, func(w io.Writer) error {
-		return bench.WriteHTML(w, res, bench.PageInfo{Command: "shmkit " + strings.Join(os.Args[1:], " "), When: time.Now()})
+		return report.WriteHTML(w, res)
 	})
 }
 

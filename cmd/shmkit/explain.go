@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,6 +51,12 @@ usage.`,
   shmkit explain --all --html shared-memory.html`,
 		ValidArgsFunction: completeExperiments,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch page := cmd.Flags().Lookup("html"); {
+			case page.Changed && x.page == "":
+				return usagef("--html: which file? It was given no name")
+			case x.page == "-":
+				return usagef("--html takes the name of a file")
+			}
 			chosen, err := x.choose(args)
 			if err != nil {
 				return err
@@ -85,7 +92,10 @@ func (x *explainer) choose(args []string) ([]explain.Experiment, error) {
 		if !ok {
 			return nil, usagef("no experiment is called %q", name)
 		}
-		chosen = append(chosen, e)
+		// One that is asked for twice is done once.
+		if !slices.ContainsFunc(chosen, func(c explain.Experiment) bool { return c.Number == e.Number }) {
+			chosen = append(chosen, e)
+		}
 	}
 	return chosen, nil
 }

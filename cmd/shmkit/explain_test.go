@@ -186,3 +186,19 @@ func TestExplainStepAndJSONExcludeEachOther(t *testing.T) {
 		refused(t, runApp(t, &app{kinds: allKinds()}, "explain", which, "--step", "--json"), exitUsage, "exclude")
 	}
 }
+
+func TestExplainTakesAFileForItsPage(t *testing.T) {
+	for _, name := range []string{"", "-"} {
+		if r := runKinds(t, "explain", "lazy", "--html", name); r.code != exitUsage || !strings.Contains(r.err, "--html") {
+			t.Errorf("--html %q: %+v", name, r)
+		}
+	}
+}
+
+func TestExplainDoesWhatIsAskedForTwiceOnce(t *testing.T) {
+	x := &explainer{}
+	chosen, err := x.choose([]string{"life", "lazy", "1", "lazy"})
+	if err != nil || len(chosen) != 2 || chosen[0].Name != "life" || chosen[1].Name != "lazy" {
+		t.Errorf("%v, %v", chosen, err)
+	}
+}

@@ -21,6 +21,8 @@ type table struct {
 	wide int
 	// screen, if not 0, is where lines end: the last column is cut.
 	screen int
+	// boldRow, if not 0, is the number of a row in bold, from 1.
+	boldRow int
 }
 
 // objectTable is a table of objects: in the long form all columns, and the long
@@ -78,7 +80,7 @@ func (t *table) write(w io.Writer, a *app, indent string) error {
 	if _, err := fmt.Fprintln(w, indent+a.bold(t.line(headings, widths))); err != nil {
 		return err
 	}
-	for _, row := range t.rows {
+	for i, row := range t.rows {
 		if uniseg.StringWidth(row[0]) > widths[0] {
 			if _, err := fmt.Fprintln(w, indent+row[0]); err != nil {
 				return err
@@ -88,6 +90,9 @@ func (t *table) write(w io.Writer, a *app, indent string) error {
 		line := indent + t.line(row, widths)
 		if t.screen > 0 {
 			line = fit(line, t.screen)
+		}
+		if i+1 == t.boldRow {
+			line = a.bold(line)
 		}
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 
 // short is options of a run that takes as little as one can.
 func short(suite string, ways ...string) Options {
-	return Options{Suites: []string{suite}, Ways: ways, Sizes: []int{64}, Duration: time.Millisecond, rounds: 1, turns: 2}
+	return Options{Suites: []string{suite}, Ways: ways, Sizes: []int{64}, Duration: time.Millisecond, Rounds: 1, turns: 2}
 }
 
 // names are those of ways.

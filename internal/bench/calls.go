@@ -18,7 +18,7 @@ const (
 // calls counts the system calls of an operation, of both sides' threads. Those of the other threads of a Go
 // program, which look after the scheduler and the like, are as many as the time takes, and not counted.
 func (p *pair) calls(ctx context.Context) (float64, error) {
-	tracer, err := startProcess(ctx, setup{Trace: []int{p.sides[0].thread, p.sides[1].thread}}, nil, nil)
+	tracer, err := startProcess(ctx, setup{Trace: []int{p.sides[0].thread, p.sides[1].thread}}, nil, nil, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -13,6 +13,7 @@ import (
 type fan struct {
 	name    string
 	about   string
+	ours    bool // shmkit's
 	prepare func(p *props, receivers int) error
 	sender  func(*room) (fanSender, error)
 	// receivers are as many as Trial.Receivers says.
@@ -44,7 +45,7 @@ func fanoutSuite() suite {
 		trials: func(*Options) (all []Trial) {
 			for _, n := range []int{1, 8, 64} {
 				for _, f := range allFans() {
-					all = append(all, Trial{Suite: "fanout", Way: f.name, Size: fanSize, Receivers: n, About: f.about})
+					all = append(all, Trial{Suite: "fanout", Way: f.name, Size: fanSize, Receivers: n, About: f.about, Ours: f.ours})
 				}
 			}
 			return all
@@ -227,7 +228,7 @@ func (s wireSender) close() error {
 // topicFan is a topic with as many subscribers, by copy or by view.
 func topicFan(view bool) fan {
 	f := fan{
-		name: "topic", about: "one topic, Send and each subscriber's Read",
+		name: "topic", ours: true, about: "one topic, Send and each subscriber's Read",
 		sender: func(r *room) (fanSender, error) {
 			p, err := topic.NewBytesPublisher("fan", fanOptions(r))
 			return &topicSender{r: r, p: p, buf: make([]byte, r.Size)}, err

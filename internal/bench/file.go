@@ -28,6 +28,7 @@ type fileWay struct {
 	name      string
 	about     string
 	yardstick bool
+	ours      bool // shmkit's
 	group     string
 	open      func(path string) (fileReader, error)
 }
@@ -44,7 +45,7 @@ func fileSuite() suite {
 		name: "file", about: "going through a file, and reading here and there", slow: true,
 		trials: func(*Options) (all []Trial) {
 			for _, w := range allFileWays() {
-				all = append(all, Trial{Suite: "file", Way: w.name, Group: w.group, About: w.about, Yardstick: w.yardstick})
+				all = append(all, Trial{Suite: "file", Way: w.name, Group: w.group, About: w.about, Yardstick: w.yardstick, Ours: w.ours})
 			}
 			return all
 		},
@@ -64,16 +65,16 @@ func fileSuite() suite {
 var moreFileWays []fileWay
 
 func allFileWays() []fileWay {
-	scan := func(name, about string, run func(string, int64) (uint64, time.Duration, error)) fileWay {
-		return fileWay{name: name, about: about, group: groupScan, open: func(path string) (fileReader, error) { return &scanning{path, run}, nil }}
+	scan := func(name, about string, ours bool, run func(string, int64) (uint64, time.Duration, error)) fileWay {
+		return fileWay{name: name, about: about, ours: ours, group: groupScan, open: func(path string) (fileReader, error) { return &scanning{path, run}, nil }}
 	}
 	all := []fileWay{
 		{name: "memory", about: "the same of as many bytes that are the program's own", yardstick: true, group: groupScan, open: openOwn},
-		scan("read", "read(2), 128 KiB at a time", filescan.Read(128<<10)),
-		scan("read 1 MiB", "read(2), 1 MiB at a time", filescan.Read(1<<20)),
-		scan("mapped", "filemap.Open, all of it", filescan.Open(nil)),
-		scan("populated", "filemap.Open with Populate, all of it", filescan.Open(&filemap.Options{Populate: true})),
-		scan("Scan", "filemap.Scan", filescan.Scan(nil)),
+		scan("read", "read(2), 128 KiB at a time", false, filescan.Read(128<<10)),
+		scan("read 1 MiB", "read(2), 1 MiB at a time", false, filescan.Read(1<<20)),
+		scan("mapped", "filemap.Open, all of it", true, filescan.Open(nil)),
+		scan("populated", "filemap.Open with Populate, all of it", true, filescan.Open(&filemap.Options{Populate: true})),
+		scan("Scan", "filemap.Scan", true, filescan.Scan(nil)),
 		{name: "pread", about: "pread(2)", yardstick: true, group: groupRandom, open: func(path string) (fileReader, error) {
 			f, err := os.Open(path)
 			if err != nil {
@@ -81,14 +82,14 @@ func allFileWays() []fileWay {
 			}
 			return &randomly{f, f}, nil
 		}},
-		{name: "ReadAt", about: "ReadAt of a mapped file", group: groupRandom, open: func(path string) (fileReader, error) {
+		{name: "ReadAt", ours: true, about: "ReadAt of a mapped file", group: groupRandom, open: func(path string) (fileReader, error) {
 			f, err := filemap.Open(path, nil)
 			if err != nil {
 				return nil, err
 			}
 			return &randomly{f, f}, nil
 		}},
-		{name: "Bytes", about: "copy from the bytes of a mapped file", group: groupRandom, open: func(path string) (fileReader, error) {
+		{name: "Bytes", ours: true, about: "copy from the bytes of a mapped file", group: groupRandom, open: func(path string) (fileReader, error) {
 			f, err := filemap.Open(path, nil)
 			if err != nil {
 				return nil, err

@@ -19,6 +19,8 @@ type lock struct {
 	about string
 	// here: it is between goroutines of one process.
 	here bool
+	// ours: it is shmkit's.
+	ours bool
 	// shared: several hold it at a time, and change nothing.
 	shared  bool
 	prepare func(*props) error
@@ -33,7 +35,7 @@ type locker struct {
 
 // yardstick: what others are measured against.
 func (l lock) yardstick(group string) bool {
-	return group == groupAlone && l.here
+	return group == GroupAlone && l.here
 }
 
 // moreLocks are those of tests.
@@ -50,28 +52,28 @@ func allLocks() []lock {
 			var mu sync.RWMutex
 			return locker{lock: func() error { mu.RLock(); return nil }, unlock: func() error { mu.RUnlock(); return nil }}, nil
 		}},
-		{name: "Mutex", about: "Lock and Unlock of a pshared.Mutex", open: func(r *room) (locker, error) {
+		{name: "Mutex", ours: true, about: "Lock and Unlock of a pshared.Mutex", open: func(r *room) (locker, error) {
 			mu, err := pshared.OpenMutex("lock", lockOptions(r))
 			if err != nil {
 				return locker{}, err
 			}
 			return locker{func() error { return mu.Lock(r.ctx) }, mu.Unlock, mu}, nil
 		}},
-		{name: "RWMutex write", about: "Lock and Unlock of a pshared.RWMutex", open: func(r *room) (locker, error) {
+		{name: "RWMutex write", ours: true, about: "Lock and Unlock of a pshared.RWMutex", open: func(r *room) (locker, error) {
 			mu, err := pshared.OpenRWMutex("lock", lockOptions(r))
 			if err != nil {
 				return locker{}, err
 			}
 			return locker{func() error { return mu.Lock(r.ctx) }, mu.Unlock, mu}, nil
 		}},
-		{name: "RWMutex read", about: "RLock and RUnlock of a pshared.RWMutex", shared: true, open: func(r *room) (locker, error) {
+		{name: "RWMutex read", ours: true, about: "RLock and RUnlock of a pshared.RWMutex", shared: true, open: func(r *room) (locker, error) {
 			mu, err := pshared.OpenRWMutex("lock", lockOptions(r))
 			if err != nil {
 				return locker{}, err
 			}
 			return locker{func() error { return mu.RLock(r.ctx) }, mu.RUnlock, mu}, nil
 		}},
-		{name: "Semaphore", about: "Acquire and Release of the one permit of a pshared.Semaphore", open: func(r *room) (locker, error) {
+		{name: "Semaphore", ours: true, about: "Acquire and Release of the one permit of a pshared.Semaphore", open: func(r *room) (locker, error) {
 			s, err := pshared.OpenSemaphore("lock", 1, lockOptions(r))
 			if err != nil {
 				return locker{}, err
@@ -169,7 +171,7 @@ func openLocking(r *room) (side, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &locking{r: r, shared: l.shared, both: r.Group == groupBoth}
+	s := &locking{r: r, shared: l.shared, both: r.Group == GroupBoth}
 	if !s.both && !s.r.first {
 		return s, nil
 	}

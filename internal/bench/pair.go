@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -43,7 +44,7 @@ type process struct {
 const folder = "shmkit-bench-"
 
 // startPair starts both. They run until close, or the context's end, which kills them.
-func startPair(ctx context.Context, s suite, t Trial, at place, kept map[string]*os.File) (_ *pair, err error) {
+func startPair(ctx context.Context, s suite, t Trial, at place, o *Options, kept map[string]*os.File) (_ *pair, err error) {
 	p := &pair{trial: t}
 	defer func() {
 		if err != nil {
@@ -58,7 +59,8 @@ func startPair(ctx context.Context, s suite, t Trial, at place, kept map[string]
 			}
 		}
 	}()
-	if s.prepare != nil {
+	foreign := o.foreign(t)
+	if s.prepare != nil && foreign == nil {
 		err := s.prepare(t, have)
 		p.undo = append(p.undo, have.undo...)
 		if err != nil {
@@ -69,6 +71,9 @@ func startPair(ctx context.Context, s suite, t Trial, at place, kept map[string]
 		return nil, err
 	}
 	p.undo = append(p.undo, func() error { return os.RemoveAll(p.dir) })
+	if foreign != nil && foreign.Clean != nil {
+		p.undo = append(p.undo, func() error { return foreign.Clean(filepath.Base(p.dir)) })
+	}
 	mem, err := memfd.Create(roomName, meetingBytes+max(have.shared, meetingBytes), memfd.DefaultSeals)
 	if err != nil {
 		return nil, err
@@ -76,7 +81,7 @@ func startPair(ctx context.Context, s suite, t Trial, at place, kept map[string]
 	defer mem.Close()
 	for i := range p.sides {
 		set := setup{Trial: t, First: i == 0, CPU: at.cpus[i], Dir: p.dir, IDs: have.ids, Files: len(have.files[i]), Leave: have.leave}
-		if p.sides[i], err = startProcess(ctx, set, mem, have.files[i]); err != nil {
+		if p.sides[i], err = startProcess(ctx, set, foreign, mem, have.files[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -84,7 +89,7 @@ func startPair(ctx context.Context, s suite, t Trial, at place, kept map[string]
 	for i, side := range p.sides {
 		ready, err := side.reply()
 		if err != nil {
-			return nil, err
+			return nil, p.failed(err)
 		}
 		side.thread = ready.Thread
 		if i == 0 {
@@ -94,8 +99,8 @@ func startPair(ctx context.Context, s suite, t Trial, at place, kept map[string]
 	return p, nil
 }
 
-// startProcess starts this program once more.
-func startProcess(ctx context.Context, s setup, mem *memfd.File, files []*os.File) (*process, error) {
+// startProcess starts this program once more, or a foreign one.
+func startProcess(ctx context.Context, s setup, foreign *Foreign, mem *memfd.File, files []*os.File) (*process, error) {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
@@ -111,7 +116,11 @@ func startProcess(ctx context.Context, s setup, mem *memfd.File, files []*os.Fil
 	}
 	defer out.Close()
 	p := &process{orders: orders, encoder: json.NewEncoder(orders), replies: replies, decoder: json.NewDecoder(bufio.NewReader(replies))}
-	p.cmd = exec.CommandContext(ctx, "/proc/self/exe")
+	if foreign == nil {
+		p.cmd = exec.CommandContext(ctx, "/proc/self/exe")
+	} else {
+		p.cmd = exec.CommandContext(ctx, foreign.Program, foreign.args(s)...)
+	}
 	p.cmd.Env = append(os.Environ(), envSide+"="+string(text))
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = in, out, &p.stderr
 	// Ctrl-C is the command's affair.
@@ -191,7 +200,7 @@ func (p *pair) run(o order) (reply, error) {
 			first = fmt.Errorf("%w; the other process: %w", first, a.err)
 		}
 		if a.who == 0 {
-			sum.Nanoseconds, sum.Times, sum.Memory = a.Nanoseconds, a.Times, a.Memory
+			sum.Nanoseconds, sum.Times, sum.Samples, sum.Memory = a.Nanoseconds, a.Times, a.Samples, a.Memory
 		}
 		sum.CPU += a.CPU
 		sum.Sleeps += a.Sleeps

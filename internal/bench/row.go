@@ -67,11 +67,18 @@ func (r *Row) add(n int, got reply) error {
 	r.spent += float64(got.CPU)
 	r.slept += float64(got.Sleeps)
 	r.sent += float64(got.Sent)
-	if got.Times == "" {
+	if got.Times == "" && len(got.Samples) == 0 {
 		return nil
 	}
 	if r.hist == nil {
 		r.hist = newHistogram()
+	}
+	if len(got.Samples) > 0 {
+		rec := recorder{r.hist}
+		for _, ns := range got.Samples {
+			rec.add(ns)
+		}
+		return nil
 	}
 	return addText(r.hist, got.Times)
 }

@@ -21,8 +21,12 @@ type Options struct {
 	// Progress is told what is going on; nil: nobody is.
 	Progress func(Progress)
 
-	// rounds is how often processes are started anew, turns how many slices each has in a round.
-	rounds, turns int
+	// Foreign are ways of other systems.
+	Foreign []Foreign
+	// Rounds is how often processes are started anew. 0: 3.
+	Rounds int
+
+	turns int // slices that each has in a round
 }
 
 // DefaultDuration is how long a row is timed.
@@ -47,8 +51,13 @@ const (
 
 // A Result is what was measured.
 type Result struct {
+	// When it began.
+	When time.Time `json:"when"`
+	// Command is the line that it was asked for with, "" if it was none. Run leaves it empty.
+	Command string  `json:"command,omitempty"`
 	Machine Machine `json:"machine"`
-	Rows    []*Row  `json:"rows"`
+	// Rows stand together as they were compared.
+	Rows []*Row `json:"rows"`
 }
 
 // errNoMain: the sides are this program.
@@ -67,7 +76,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	res := &Result{Machine: machine(at)}
+	res := &Result{When: time.Now(), Machine: machine(at)}
 	var all []*contest
 	for _, name := range o.Suites {
 		s, err := findSuite(name)
@@ -83,7 +92,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 	}()
 	for _, c := range all {
-		b.all += len(c.rows) * o.rounds * o.turns
+		b.all += len(c.rows) * o.Rounds * o.turns
 	}
 	for _, c := range all {
 		if err := b.run(ctx, c); err != nil {
@@ -111,8 +120,11 @@ func (o *Options) complete() error {
 	if o.Duration == 0 {
 		o.Duration = DefaultDuration
 	}
-	if o.rounds == 0 {
-		o.rounds, o.turns = defaultRounds, defaultTurns
+	if o.Rounds == 0 {
+		o.Rounds = defaultRounds
+	}
+	if o.turns == 0 {
+		o.turns = defaultTurns
 	}
 	if o.Duration < time.Millisecond {
 		return fmt.Errorf("a row cannot be measured in %v; 1ms is the least", o.Duration)
@@ -138,17 +150,12 @@ type contest struct {
 
 // contestsOf groups trials that stand together and differ in way and wait alone.
 func contestsOf(s suite, o *Options) (all []*contest) {
-	type group struct {
-		size, receivers int
-		touched         bool
-		name            string
-	}
-	var last group
-	for _, t := range s.trials(o) {
-		if !t.Yardstick && o.Ways != nil && !slices.Contains(o.Ways, t.Way) {
+	var last contestKey
+	for _, t := range o.withForeign(s.name, s.trials(o)) {
+		if !t.Yardstick && !t.Foreign && o.Ways != nil && !slices.Contains(o.Ways, t.Way) {
 			continue
 		}
-		g := group{t.Size, t.Receivers, t.Touched, t.Group}
+		g := t.contest()
 		if len(all) == 0 || g != last {
 			all = append(all, &contest{suite: s})
 		}
@@ -176,7 +183,7 @@ func (b *bench) tell(what string, n int) {
 
 // run measures a contest.
 func (b *bench) run(ctx context.Context, c *contest) error {
-	for round := range b.o.rounds {
+	for round := range b.o.Rounds {
 		if err := b.round(ctx, c, round); err != nil {
 			return err
 		}
@@ -224,11 +231,11 @@ func (b *bench) round(ctx context.Context, c *contest, round int) (err error) {
 			return ctx.Err()
 		}
 		b.tell(row.Trial.String()+": start", 0)
-		p, err := startPair(ctx, c.suite, row.Trial, b.at, b.kept)
+		p, err := startPair(ctx, c.suite, row.Trial, b.at, &b.o, b.kept)
 		var not *impossible
 		if errors.As(err, &not) {
 			row.Impossible = not.why
-			b.tell("", b.o.rounds*b.o.turns)
+			b.tell("", b.o.Rounds*b.o.turns)
 			continue
 		}
 		if err != nil {
@@ -280,14 +287,14 @@ func (b *bench) prepare(ctx context.Context, r *runner, s suite, first bool) err
 		memory := r.pair.memory
 		r.row.Memory = &memory
 	}
-	if first && !r.row.Yardstick && r.row.Group != groupSleeping && s.name != "file" { // whose calls are the frame's
+	if first && !r.row.Yardstick && r.row.Group != GroupSleeping && s.name != "file" { // whose calls are the frame's
 		if calls, err := r.pair.calls(ctx); err == nil {
 			r.row.Calls = &calls
 		} else if ctx.Err() != nil {
 			return err
 		}
 	}
-	target := b.o.Duration / time.Duration(b.o.rounds*b.o.turns)
+	target := b.o.Duration / time.Duration(b.o.Rounds*b.o.turns)
 	for r.n = n; ; {
 		if got, err = r.pair.run(order{N: r.n}); err != nil {
 			return err

@@ -53,11 +53,12 @@ type order struct {
 }
 
 type reply struct {
-	Nanoseconds int64  // from the first to the last
-	CPU         int64  // nanoseconds of this process, all threads
-	Sleeps      int64  // how often its thread gave its CPU away to wait
-	Sent        int64  // nanoseconds that sending took of CPU
-	Times       string // what was recorded
+	Nanoseconds int64   // from the first to the last
+	CPU         int64   // nanoseconds of this process, all threads
+	Sleeps      int64   // how often its thread gave its CPU away to wait
+	Sent        int64   // nanoseconds that sending took of CPU
+	Times       string  // what was recorded
+	Samples     []int64 `json:",omitempty"` // what a foreign side has recorded
 	Memory      int64
 	Thread      int // that does it all
 	Error       string

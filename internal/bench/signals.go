@@ -104,7 +104,7 @@ func directions(r *room) (out, in string) {
 
 // eventWay is two events that let one through.
 func eventWay() way {
-	return way{name: "Event", about: "Set and Wait of a pshared.Event with auto reset", open: func(r *room) (end, error) {
+	return way{name: "Event", ours: true, about: "Set and Wait of a pshared.Event with auto reset", open: func(r *room) (end, error) {
 		to, from := directions(r)
 		out, err := pshared.OpenAutoEvent(to, lockOptions(r))
 		if err != nil {
@@ -123,7 +123,7 @@ func eventWay() way {
 
 // countingWay is two semaphores of tokens.
 func countingWay() way {
-	return way{name: "CountingSemaphore", about: "Post and Wait of a pshared.CountingSemaphore", open: func(r *room) (end, error) {
+	return way{name: "CountingSemaphore", ours: true, about: "Post and Wait of a pshared.CountingSemaphore", open: func(r *room) (end, error) {
 		to, from := directions(r)
 		out, err := pshared.OpenCountingSemaphore(to, lockOptions(r))
 		if err != nil {
@@ -150,7 +150,7 @@ type turns struct {
 
 // condWay is a mutex with two conditions.
 func condWay() way {
-	return way{name: "Mutex and Cond", about: "Signal and Wait of a pshared.Cond, under a Mutex", open: func(r *room) (end, error) {
+	return way{name: "Mutex and Cond", ours: true, about: "Signal and Wait of a pshared.Cond, under a Mutex", open: func(r *room) (end, error) {
 		shared, err := pshared.Open[turns]("turns", lockOptions(r))
 		if err != nil {
 			return nil, err

@@ -99,7 +99,7 @@ func messageTrials(o *Options, suite string) (all []Trial) {
 					if w.yardstick && wait == Block || w.trips && suite != "latency" {
 						continue
 					}
-					all = append(all, Trial{Suite: suite, Way: w.name, Wait: wait, Size: size, Touched: touched, About: w.about, Yardstick: w.yardstick})
+					all = append(all, Trial{Suite: suite, Way: w.name, Wait: wait, Size: size, Touched: touched, About: w.about, Yardstick: w.yardstick, Ours: w.ours})
 				}
 			}
 		}

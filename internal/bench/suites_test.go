@@ -78,9 +78,9 @@ func TestBrokenOnesOfAllSuites(t *testing.T) {
 		trial Trial
 		want  string
 	}{
-		{Trial{Suite: "sync", Way: "no lock", Group: groupBoth}, "it does not exclude"},
-		{Trial{Suite: "sync", Way: "early", Group: groupTurns, Wait: Block}, "woken for 150 at 149"},
-		{Trial{Suite: "sync", Way: "early", Group: groupSleeping, Wait: Block}, "woken for 150 at 149"},
+		{Trial{Suite: "sync", Way: "no lock", Group: GroupBoth}, "it does not exclude"},
+		{Trial{Suite: "sync", Way: "early", Group: GroupTurns, Wait: Block}, "woken for 150 at 149"},
+		{Trial{Suite: "sync", Way: "early", Group: GroupSleeping, Wait: Block}, "woken for 150 at 149"},
 		{Trial{Suite: "fanout", Way: "forgets", Size: fanSize, Receivers: 3}, "message 151 came for 150"},
 		{Trial{Suite: "file", Way: "nearly", Group: groupScan}, "the sum of what was read"},
 	} {
@@ -111,7 +111,7 @@ func runOne(t *testing.T, tr Trial) error {
 			f.Close()
 		}
 	}()
-	p, err := startPair(t.Context(), s, tr, at, kept)
+	p, err := startPair(t.Context(), s, tr, at, &Options{}, kept)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestAllSuites(t *testing.T) {
 				if (name == "fanout") != (r.Sender > 0) {
 					t.Errorf("%v: the sender takes %v ns", r.Trial, r.Sender)
 				}
-				if (r.Group == groupSleeping || r.Group == groupTurns) != (r.Times != nil) {
+				if (r.Group == GroupSleeping || r.Group == GroupTurns) != (r.Times != nil) {
 					t.Errorf("%v: percentiles: %v", r.Trial, r.Times)
 				}
 			}

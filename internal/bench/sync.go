@@ -7,10 +7,10 @@ import (
 
 // Groups of the suite sync.
 const (
-	groupAlone    = "nobody else wants it"
-	groupBoth     = "both processes want it all the time"
-	groupTurns    = "by turns"
-	groupSleeping = "waking one who sleeps"
+	GroupAlone    = "nobody else wants it"
+	GroupBoth     = "both processes want it all the time"
+	GroupTurns    = "by turns"
+	GroupSleeping = "waking one who sleeps"
 )
 
 // syncSuite is locks and signals.
@@ -19,7 +19,7 @@ func syncSuite() suite {
 		name: "sync", about: "a lock taken and given back, and telling the other process",
 		trials: syncTrials,
 		prepare: func(t Trial, p *props) error {
-			if t.Group == groupAlone || t.Group == groupBoth {
+			if t.Group == GroupAlone || t.Group == GroupBoth {
 				return prepareLock(t, p)
 			}
 			p.size = smallest
@@ -34,21 +34,21 @@ func syncSuite() suite {
 }
 
 func syncTrials(*Options) (all []Trial) {
-	for _, group := range []string{groupAlone, groupBoth} {
+	for _, group := range []string{GroupAlone, GroupBoth} {
 		for _, l := range allLocks() {
-			if group == groupBoth && l.here {
+			if group == GroupBoth && l.here {
 				continue
 			}
-			all = append(all, Trial{Suite: "sync", Way: l.name, Group: group, About: l.about, Yardstick: l.yardstick(group)})
+			all = append(all, Trial{Suite: "sync", Way: l.name, Group: group, About: l.about, Yardstick: l.yardstick(group), Ours: l.ours, Shared: l.shared})
 		}
 	}
-	for _, group := range []string{groupTurns, groupSleeping} {
+	for _, group := range []string{GroupTurns, GroupSleeping} {
 		for _, w := range allSignals() {
-			if w.trips && group == groupSleeping { // it never sleeps
+			if w.trips && group == GroupSleeping { // it never sleeps
 				continue
 			}
-			t := Trial{Suite: "sync", Way: w.name, Wait: Block, Group: group, About: w.about}
-			t.Yardstick = w.trips && group == groupTurns || w.name == "futex" && group == groupSleeping
+			t := Trial{Suite: "sync", Way: w.name, Wait: Block, Group: group, About: w.about, Ours: w.ours}
+			t.Yardstick = w.trips && group == GroupTurns || w.name == "futex" && group == GroupSleeping
 			if w.trips {
 				t.Wait = Spin
 			}
@@ -77,7 +77,7 @@ func findSignal(name string) (way, error) {
 }
 
 func openSync(r *room) (side, error) {
-	if r.Group == groupAlone || r.Group == groupBoth {
+	if r.Group == GroupAlone || r.Group == GroupBoth {
 		return openLocking(r)
 	}
 	r.Size = smallest // of what carries messages
@@ -89,7 +89,7 @@ func openSync(r *room) (side, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Group == groupTurns {
+	if r.Group == GroupTurns {
 		return &trip{end: e, first: r.first}, nil
 	}
 	return &waking{end: e, r: r}, nil

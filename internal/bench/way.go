@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A Wait is how a receiver waits for a message.
@@ -23,6 +24,8 @@ type way struct {
 	about string
 	// yardstick: it is no way for programs, but what the machine takes at least.
 	yardstick bool
+	// ours: it is shmkit's.
+	ours bool
 	// trips: it is for round trips alone, for a message overwrites the one before.
 	trips bool
 	// most is the longest message, 0 if there is no limit, or why there cannot be any here.
@@ -70,5 +73,5 @@ func findWay(name string) (way, error) {
 			return w, nil
 		}
 	}
-	return way{}, fmt.Errorf("there is no way %q", name)
+	return way{}, fmt.Errorf("there is no way %q; there are %s", name, strings.Join(Ways(), ", "))
 }

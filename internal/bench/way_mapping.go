@@ -10,7 +10,7 @@ import (
 // mappingWay is what one builds of a Mapping and locks: two rings, each under a mutex, with conditions.
 func mappingWay() way {
 	return way{
-		name: "mapping", about: "a Mapping with two rings, a pshared Mutex and two Conds for each",
+		name: "mapping", ours: true, about: "a Mapping with two rings, a pshared Mutex and two Conds for each",
 		prepare: func(p *props) error {
 			p.shared = slotBytes(p.size)
 			return nil

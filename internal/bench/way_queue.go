@@ -9,7 +9,7 @@ import (
 // queueWay is two work queues, by copy or by loan.
 func queueWay(loan bool) way {
 	w := way{
-		name: "queue", about: "two queues, Push and Pop",
+		name: "queue", ours: true, about: "two queues, Push and Pop",
 		open: func(r *room) (end, error) { return openQueues(r, loan) },
 	}
 	if loan {

@@ -9,7 +9,7 @@ import (
 // topicWay is two topics, by copy or by loan and view.
 func topicWay(loan bool) way {
 	w := way{
-		name: "topic", about: "two topics, Send and Read",
+		name: "topic", ours: true, about: "two topics, Send and Read",
 		open: func(r *room) (end, error) { return openTopics(r, loan) },
 	}
 	if loan {

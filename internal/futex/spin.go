@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"sync/atomic"
 	"time"
+
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // A Spinner decides how long to look again and again before going to sleep. Between
@@ -41,6 +43,11 @@ const (
 	// roundsOfClock is how many rounds pass between two looks at the clock, which
 	// costs some 40 ns. The first of them are all that the last levels have.
 	roundsOfClock = 16
+	// wholeRounds is the same in a whole turn.
+	wholeRounds = 64
+
+	// firstLooks is how many looks of Await have one pause in between.
+	firstLooks = 8
 )
 
 // A Spin is one turn of waiting.
@@ -49,13 +56,14 @@ type Spin struct {
 	rounds  int32 // until the clock is looked at
 	level   int32 // what this turn goes by
 	until   int64 // 0 before the first look at the clock
+	waited  bool  // Await was called
 }
 
 // Begin begins a turn.
 func (p *Spinner) Begin() Spin {
 	level := p.level.Load()
 	if level == 0 {
-		return Spin{spinner: p, rounds: roundsOfClock * several()}
+		return Spin{spinner: p, rounds: wholeRounds * several()}
 	}
 	return p.shortened(level)
 }
@@ -86,6 +94,27 @@ func (s *Spin) MoreAfter(pauses int) bool {
 	return true
 }
 
+// Await looks at a word, until it is above v by the sign of the difference, or many looks were made or the
+// clock is to be looked at. It returns how many times it has looked, and whether the word is above v; if not, More says
+// whether to go on. It is for words that another processor is about to write: it looks as often as is best for
+// who writes.
+func (s *Spin) Await(w *words.Uint64, v uint64, many int) (looks int, above bool) {
+	pauses := 1 // what comes at once need not wait
+	if !s.waited {
+		s.waited = true
+		many = min(many, firstLooks)
+	} else {
+		pauses = pausesPerLook()
+	}
+	looks = min(many, (int(s.rounds)+pauses-1)/pauses)
+	if looks <= 0 {
+		return 0, false
+	}
+	left := await(w, v, looks, pauses)
+	s.rounds -= int32((looks - left) * pauses)
+	return looks - left, left > 0
+}
+
 // goOn reports whether there is time left. If not, the turn was a miss.
 func (s *Spin) goOn() bool {
 	switch {
@@ -98,7 +127,9 @@ func (s *Spin) goOn() bool {
 			s.until = t + int64(cmp.Or(s.spinner.Longest, longestSpin))>>s.level
 		}
 		if t < s.until {
-			s.rounds = roundsOfClock
+			if s.rounds = roundsOfClock; s.level == 0 {
+				s.rounds = wholeRounds
+			}
 			return true
 		}
 	}

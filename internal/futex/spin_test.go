@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/shmkit/shmkit/internal/sys"
+	"github.com/shmkit/shmkit/internal/words"
 )
 
 // rounds spins without success and returns how many looks that were.
@@ -228,4 +229,69 @@ func BenchmarkHandOver(b *testing.B) {
 	b.ReportMetric(float64(spun), "ns/trip")
 	b.ReportMetric(float64(spun)/float64(floor), "x-floor")
 	b.ReportMetric(100*float64(slept)/float64(b.N/2+1), "%slept")
+}
+
+func TestAwaitLooksUntilTheWordIsAbove(t *testing.T) {
+	needCPUs(t)
+	const many = 5
+	for _, row := range []struct {
+		word, v uint64
+		above   bool
+	}{{7, 6, true}, {6, 6, false}, {5, 6, false}, {0, 6, false}, {1, 1<<64 - 2, true}, {1<<64 - 2, 1, false}, {1 << 63, 1, true}, {1<<63 + 1, 0, false}} {
+		var p Spinner
+		var w words.Uint64
+		w.Store(row.word)
+		s := p.Begin()
+		rounds := s.rounds
+		for range 2 { // with one pause in between, and with as many as are best
+			looks, above := s.Await(&w, row.v, many)
+			want := many
+			if row.above {
+				want = 0
+			}
+			if looks != want || above != row.above {
+				t.Errorf("%#x, above %#x: %d looks, %t, want %d, %t", row.word, row.v, looks, above, want, row.above)
+			}
+		}
+		if !row.above && s.rounds != rounds-many-many*int32(pausesPerLook()) {
+			t.Errorf("%d rounds left of %d", s.rounds, rounds)
+		}
+	}
+}
+
+// However long it may look, the clock is looked at in time.
+func TestAwaitEndsWhenTheClockIsToBeLookedAt(t *testing.T) {
+	needCPUs(t)
+	p := Spinner{Longest: time.Millisecond}
+	var w words.Uint64
+	s := p.Begin()
+	for turns := 0; s.More(); turns++ {
+		if looks, above := s.Await(&w, 0, 1<<30); looks > wholeRounds || above {
+			t.Fatalf("%d looks, %t", looks, above)
+		}
+		if turns > 1_000_000 {
+			t.Fatal("it goes on for ever")
+		}
+	}
+	if looks, _ := s.Await(&w, 0, 1<<30); looks != 0 {
+		t.Errorf("%d looks when the time was over", looks)
+	}
+}
+
+func TestAwaitSeesWhatAnotherWrites(t *testing.T) {
+	needCPUs(t)
+	var w words.Uint64
+	p := Spinner{Longest: time.Minute}
+	go func() {
+		for range 1000 {
+			Pause()
+		}
+		w.Store(3)
+	}()
+	for s := p.Begin(); s.More(); {
+		if _, above := s.Await(&w, 2, 64); above {
+			return
+		}
+	}
+	t.Error("it was never seen")
 }
