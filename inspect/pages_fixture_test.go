@@ -68,6 +68,7 @@ func TestEveryStateOfAPage(t *testing.T) {
 			inspect.Page{State: inspect.PagePresent | inspect.PageExclusive | inspect.PageSoftDirty | inspect.PageDirty | inspect.PageReferenced, Frame: 2, Mapped: 1}},
 		{mapPresent | mapExclusive | 3, 1<<12 | 1<<14, 1, inspect.Page{State: inspect.PagePresent | inspect.PageExclusive | inspect.PageCopy | inspect.PageSwapBacked, Frame: 3, Mapped: 1}},
 		{mapSwapped | 0x155, 0, 0, inspect.Page{State: inspect.PageSwapped | inspect.PageCopy}},
+		{mapSwapped | mapExclusive | 0x155, 0, 0, inspect.Page{State: inspect.PageSwapped | inspect.PageCopy}}, // it has no frame
 		{mapSwapped | mapFile | 0x155, 0, 0, inspect.Page{State: inspect.PageSwapped}},
 		{mapGuard, 0, 0, inspect.Page{State: inspect.PageGuard}},
 		{mapPresent | 4, 1 << 24, 0, inspect.Page{State: inspect.PagePresent | inspect.PageZero, Frame: 4}},

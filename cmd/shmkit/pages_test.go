@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -127,6 +128,17 @@ func TestWhatHasNoPagesSaysSo(t *testing.T) {
 	object := f.file(0)
 	if got, want := f.drawn(object, &app{}, 80, 16, inspect.PagesOptions{}), "posix:/frames  0 bytes\nit has no bytes there, and so no pages\n"; got != want {
 		t.Errorf("%q", got)
+	}
+}
+
+// JSON that ends early is told from one that is whole.
+func TestPagesAsJSONThatAreInterrupted(t *testing.T) {
+	f, object := twoProcesses(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := &pageSubject{name: object.Address, object: object}
+	if err := s.writeJSON(ctx, io.Discard, &inspect.PagesOptions{Proc: f.root}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
 	}
 }
 
