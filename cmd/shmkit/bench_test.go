@@ -18,15 +18,18 @@ import (
 )
 
 // Every suite runs, however short, and what it shows fits a terminal.
+// fewWays are enough of each suite to see what becomes of them: all of them take minutes.
+var fewWays = map[string]string{
+	"latency": "pipe,topic", "throughput": "pipe,topic", "sync": "Mutex,Event,pipe", "fanout": "pipe,topic", "file": "read,ReadAt",
+}
+
 func TestBenchShowsEverySuite(t *testing.T) {
 	for _, suite := range bench.Suites() {
 		t.Run(suite, func(t *testing.T) {
 			dir := t.TempDir()
 			file, page := filepath.Join(dir, "r.json"), filepath.Join(dir, "r.html")
 			args := []string{"bench", suite, "--duration", "1ms", "--sizes", "64", "--json", file, "--html", page}
-			if suite == "latency" || suite == "throughput" {
-				args = append(args, "--ways", "pipe,topic")
-			}
+			args = append(args, "--ways", fewWays[suite])
 			r := runProcess(t, nil, nil, args...)
 			if r.code != exitDone || r.err != "" {
 				t.Fatalf("exit code %d: %s", r.code, r.err)
