@@ -1,15 +1,21 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/shmkit/shmkit/internal/bench"
+	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 func TestMain(m *testing.M) {
+	if race.Enabled {
+		fmt.Println("skipped: what is measured is not what the race detector makes of it, and takes minutes")
+		return
+	}
 	bench.Main()
 	testenv.Main(m, nil)
 }
