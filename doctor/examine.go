@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -16,6 +17,7 @@ func Examine(ctx context.Context, o *Options) ([]Finding, error) {
 		o = &Options{}
 	}
 	e := &examination{ctx: ctx, Options: *o, now: clock()}
+	e.blind = &blind{proc: o.proc(), dir: filepath.Clean(o.shm())}
 	areas := cmp.Or(o.Areas, ^Areas(0))
 	var errs []error
 	for _, part := range []struct {
@@ -52,6 +54,7 @@ type examination struct {
 	Options
 	now   time.Time
 	found []Finding
+	blind *blind
 	young struct {
 		n     int
 		bytes uint64

@@ -92,7 +92,7 @@ func (e *examination) posix(path string, users map[string]bool) error {
 		return nil
 	}
 	if f.Kept == "" {
-		err = n.unused(e.age())
+		err = e.unused(n)
 		switch {
 		case errors.Is(err, ErrRecent):
 			e.tooYoung(uint64(st.Blocks) * 512)
@@ -109,13 +109,32 @@ func (e *examination) posix(path string, users map[string]bool) error {
 		case err != nil:
 			return err
 		}
-		age := e.age()
-		f.mendBy(removeIt, func(context.Context) error { return n.remove(age) })
+		f.mendBy(removeIt, e.removal(n))
 	} else {
 		f.Severity, f.Evidence = Notice, fmt.Sprintf("no process is seen to use it; uid %d; last used %s", st.Uid, e.ago(newest(times(st)...)))
 	}
 	e.add(f)
 	return nil
+}
+
+// unused reports whether nobody uses a file: nil, or why not.
+func (e *examination) unused(n name) error {
+	if err := e.blind.use(e.ctx, n); err != nil {
+		return err
+	}
+	return n.unused(e.age())
+}
+
+// removal removes a file if nobody uses it by then.
+func (e *examination) removal(n name) func(context.Context) error {
+	b, age := e.blind, e.age()
+	return func(ctx context.Context) error {
+		err := b.use(ctx, n)
+		if err == nil {
+			err = n.remove(age)
+		}
+		return err
+	}
 }
 
 // what is what a POSIX object is called.
@@ -155,7 +174,7 @@ func (e *examination) folder(path string, users map[string]bool) error {
 			return nil
 		}
 		st := info.Sys().(*syscall.Stat_t)
-		if e.old(times(st)...) && nameOf(p, info).unused(e.age()) == nil {
+		if e.old(times(st)...) && e.unused(nameOf(p, info)) == nil {
 			files, bytes, last = files+1, bytes+uint64(st.Blocks)*512, p
 		}
 		return nil
