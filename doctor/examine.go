@@ -25,7 +25,7 @@ func Examine(ctx context.Context, o *Options) ([]Finding, error) {
 		look func() error
 	}{
 		{SystemV, e.segments}, {SystemV, e.semaphores}, {SystemV, e.queues}, {Shared, e.shared}, {Files, e.files},
-		{Limits, e.limits}, {Limits, e.processes}, {Limits, e.room}, {Settings, e.mount}, {Settings, e.settings},
+		{Limits, e.limits}, {Limits, e.processes}, {Limits, e.room}, {Limits, e.huge}, {Settings, e.mount}, {Settings, e.settings},
 	} {
 		if areas&part.area == 0 {
 			continue
@@ -76,7 +76,7 @@ func (e *examination) tellYoung() {
 		Kind: TooYoung, Severity: Notice, Object: "recently used",
 		Summary:  fmt.Sprintf("%s, together %s, nobody seems to use, and may be about to be used", plural(e.young.n, "object"), size(e.young.bytes)),
 		Meaning:  "Who made one and closed it may be about to open it again, so that nothing is called unused before it was left alone for some time. shmkit doctor --age 1s shows them.",
-		Evidence: fmt.Sprintf("segments that nobody is attached to, and POSIX objects; the last thing that was done with each is less than %v ago", e.age()),
+		Evidence: fmt.Sprintf("segments that nobody is attached to, and POSIX objects; the last thing that was done with each is less than %s ago", span(e.age())),
 		Kept:     "it was used a short while ago",
 	})
 }

@@ -47,6 +47,16 @@ var keepers = []struct{ prefix, why string }{
 	{"PostgreSQL.", "PostgreSQL keeps memory there that none of its processes need map, and removes it itself when it starts anew"},
 }
 
+// keeper says why a file is kept by its name, if it is.
+func keeper(file string) (why string) {
+	for _, k := range keepers {
+		if strings.HasPrefix(file, k.prefix) {
+			return k.why
+		}
+	}
+	return ""
+}
+
 // posix looks at one name directly in /dev/shm.
 func (e *examination) posix(path string, users map[string]bool) error {
 	info, err := os.Lstat(path)
@@ -68,10 +78,11 @@ func (e *examination) posix(path string, users map[string]bool) error {
 		return nil // a socket, a pipe: somebody's, but no shared memory
 	}
 	st := info.Sys().(*syscall.Stat_t)
+	n := nameOf(path, info)
 	if !e.old(times(st)...) {
+		e.youngFile(n, st, users)
 		return nil
 	}
-	n := nameOf(path, info)
 	f := Finding{
 		Kind: UnusedObject, Severity: Warning, Object: address,
 		Summary: fmt.Sprintf("%s of %s is used by nobody", what(path), size(uint64(st.Size))),
@@ -80,11 +91,7 @@ func (e *examination) posix(path string, users map[string]bool) error {
 			st.Uid, e.ago(newest(times(st)...))),
 		Command: "shmkit rm " + address,
 	}
-	for _, k := range keepers {
-		if strings.HasPrefix(n.file, k.prefix) {
-			f.Kept = k.why
-		}
-	}
+	f.Kept = keeper(n.file)
 	if st.Nlink > 1 {
 		f.Kept = cmp.Or(f.Kept, fmt.Sprintf("it has %d names (hard links)", st.Nlink))
 	}
@@ -115,6 +122,15 @@ func (e *examination) posix(path string, users map[string]bool) error {
 	}
 	e.add(f)
 	return nil
+}
+
+// youngFile counts a file that may be found when it is older, if nobody is seen to use it: who made it may be
+// about to open it, and is not to be held up by a lease.
+func (e *examination) youngFile(n name, st *syscall.Stat_t, users map[string]bool) {
+	me := os.Geteuid()
+	if !users[filepath.Join(n.dir, n.file)] && st.Nlink == 1 && (me == 0 || st.Uid == uint32(me)) && keeper(n.file) == "" && e.blind.use(e.ctx, n) == nil {
+		e.tooYoung(uint64(st.Blocks) * 512)
+	}
 }
 
 // unused reports whether nobody uses a file: nil, or why not.

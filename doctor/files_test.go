@@ -216,7 +216,10 @@ func TestWhatIsYoungStays(t *testing.T) {
 	path := filepath.Join(shm, "x")
 	put(t, path)
 	o := Options{Shm: shm}
-	if found := examine(t, o); len(found) > 0 {
+	put(t, filepath.Join(shm, "used"))
+	user := testenv.Start(t, "user", "maps", filepath.Join(shm, "used"))
+	user.Expect("ready")
+	if found := examine(t, o); len(found) != 1 || found[0].Kind != TooYoung || !strings.HasPrefix(found[0].Summary, "1 object, together 4 KiB") {
 		t.Errorf("just made: %+v", found)
 	}
 	ahead := 2 * DefaultAge

@@ -125,10 +125,11 @@ func use(way, path string, more []string) (look func() (string, error), err erro
 			}
 			at = filepath.Join(more[0], filepath.Base(path))
 		}
-		fd, err := sys.OpenPath(at, true)
+		open := func() (int, error) { return sys.OpenPath(at, true) }
 		if way == "for nothing" { // neither to read nor to write
-			fd, err = syscall.Open(path, syscall.O_ACCMODE|syscall.O_CLOEXEC, 0)
+			open = func() (int, error) { return syscall.Open(at, syscall.O_ACCMODE|syscall.O_CLOEXEC, 0) }
 		}
+		fd, err := open()
 		if err != nil {
 			return nil, err
 		}
