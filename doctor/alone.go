@@ -38,7 +38,11 @@ func (n name) alone(age time.Duration, f func(dir, fd int) error) error {
 		return err
 	}
 	defer syscall.Close(dir)
-	fd, err := sys.OpenForLease(dir, n.file)
+	fd := -1
+	err = patiently(func() error {
+		fd, err = sys.OpenForLease(dir, n.file)
+		return err
+	})
 	switch {
 	case errors.Is(err, syscall.EAGAIN): // somebody has a lease
 		return ErrInUse
@@ -56,7 +60,8 @@ func (n name) alone(age time.Duration, f func(dir, fd int) error) error {
 	if err := n.check(file, age); err != nil {
 		return err
 	}
-	switch err := sys.Lease(fd); {
+	point("file:looked")
+	switch err := patiently(func() error { return sys.Lease(fd) }); {
 	case errors.Is(err, syscall.EAGAIN):
 		return fmt.Errorf("%w: somebody has it open, or mapped", ErrInUse)
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
@@ -64,9 +69,25 @@ func (n name) alone(age time.Duration, f func(dir, fd int) error) error {
 	case err != nil: // EINVAL: the file system has no leases, or /proc/sys/fs/leases-enable is 0
 		return fmt.Errorf("%w: no lease on it: %w", ErrUnknown, err)
 	}
-	err = f(dir, fd)
+	// Somebody may have used it, and let go, between the first look and the lease.
+	if err = n.check(file, age); err == nil {
+		err = f(dir, fd)
+	}
 	if e := sys.EndLease(fd); err == nil {
 		err = e
+	}
+	return err
+}
+
+// patiently does something again that fails with EAGAIN, for some milliseconds: who only looks, as shmkit ls and another
+// doctor do, has a file open, or a lease on it, for microseconds.
+func patiently(f func() error) (err error) {
+	for _, pause := range []time.Duration{0, time.Millisecond, 4 * time.Millisecond} {
+		time.Sleep(pause)
+		if err = f(); !errors.Is(err, syscall.EAGAIN) {
+			break
+		}
+		point("file:busy")
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -16,6 +17,7 @@ func Examine(ctx context.Context, o *Options) ([]Finding, error) {
 		o = &Options{}
 	}
 	e := &examination{ctx: ctx, Options: *o, now: clock()}
+	e.blind = &blind{proc: o.proc(), dir: filepath.Clean(o.shm())}
 	areas := cmp.Or(o.Areas, ^Areas(0))
 	var errs []error
 	for _, part := range []struct {
@@ -23,7 +25,7 @@ func Examine(ctx context.Context, o *Options) ([]Finding, error) {
 		look func() error
 	}{
 		{SystemV, e.segments}, {SystemV, e.semaphores}, {SystemV, e.queues}, {Shared, e.shared}, {Files, e.files},
-		{Limits, e.limits}, {Limits, e.processes}, {Limits, e.room}, {Settings, e.mount}, {Settings, e.settings},
+		{Limits, e.limits}, {Limits, e.processes}, {Limits, e.room}, {Limits, e.huge}, {Settings, e.mount}, {Settings, e.settings},
 	} {
 		if areas&part.area == 0 {
 			continue
@@ -52,6 +54,7 @@ type examination struct {
 	Options
 	now   time.Time
 	found []Finding
+	blind *blind
 	young struct {
 		n     int
 		bytes uint64
@@ -73,7 +76,7 @@ func (e *examination) tellYoung() {
 		Kind: TooYoung, Severity: Notice, Object: "recently used",
 		Summary:  fmt.Sprintf("%s, together %s, nobody seems to use, and may be about to be used", plural(e.young.n, "object"), size(e.young.bytes)),
 		Meaning:  "Who made one and closed it may be about to open it again, so that nothing is called unused before it was left alone for some time. shmkit doctor --age 1s shows them.",
-		Evidence: fmt.Sprintf("segments that nobody is attached to, and POSIX objects; the last thing that was done with each is less than %v ago", e.age()),
+		Evidence: fmt.Sprintf("segments that nobody is attached to, and POSIX objects; the last thing that was done with each is less than %s ago", span(e.age())),
 		Kept:     "it was used a short while ago",
 	})
 }

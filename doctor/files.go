@@ -47,6 +47,16 @@ var keepers = []struct{ prefix, why string }{
 	{"PostgreSQL.", "PostgreSQL keeps memory there that none of its processes need map, and removes it itself when it starts anew"},
 }
 
+// keeper says why a file is kept by its name, if it is.
+func keeper(file string) (why string) {
+	for _, k := range keepers {
+		if strings.HasPrefix(file, k.prefix) {
+			return k.why
+		}
+	}
+	return ""
+}
+
 // posix looks at one name directly in /dev/shm.
 func (e *examination) posix(path string, users map[string]bool) error {
 	info, err := os.Lstat(path)
@@ -68,10 +78,11 @@ func (e *examination) posix(path string, users map[string]bool) error {
 		return nil // a socket, a pipe: somebody's, but no shared memory
 	}
 	st := info.Sys().(*syscall.Stat_t)
+	n := nameOf(path, info)
 	if !e.old(times(st)...) {
+		e.youngFile(n, st, users)
 		return nil
 	}
-	n := nameOf(path, info)
 	f := Finding{
 		Kind: UnusedObject, Severity: Warning, Object: address,
 		Summary: fmt.Sprintf("%s of %s is used by nobody", what(path), size(uint64(st.Size))),
@@ -80,11 +91,7 @@ func (e *examination) posix(path string, users map[string]bool) error {
 			st.Uid, e.ago(newest(times(st)...))),
 		Command: "shmkit rm " + address,
 	}
-	for _, k := range keepers {
-		if strings.HasPrefix(n.file, k.prefix) {
-			f.Kept = k.why
-		}
-	}
+	f.Kept = keeper(n.file)
 	if st.Nlink > 1 {
 		f.Kept = cmp.Or(f.Kept, fmt.Sprintf("it has %d names (hard links)", st.Nlink))
 	}
@@ -92,7 +99,7 @@ func (e *examination) posix(path string, users map[string]bool) error {
 		return nil
 	}
 	if f.Kept == "" {
-		err = n.unused(e.age())
+		err = e.unused(n)
 		switch {
 		case errors.Is(err, ErrRecent):
 			e.tooYoung(uint64(st.Blocks) * 512)
@@ -109,13 +116,41 @@ func (e *examination) posix(path string, users map[string]bool) error {
 		case err != nil:
 			return err
 		}
-		age := e.age()
-		f.mendBy(removeIt, func(context.Context) error { return n.remove(age) })
+		f.mendBy(removeIt, e.removal(n))
 	} else {
 		f.Severity, f.Evidence = Notice, fmt.Sprintf("no process is seen to use it; uid %d; last used %s", st.Uid, e.ago(newest(times(st)...)))
 	}
 	e.add(f)
 	return nil
+}
+
+// youngFile counts a file that may be found when it is older, if nobody is seen to use it: who made it may be
+// about to open it, and is not to be held up by a lease.
+func (e *examination) youngFile(n name, st *syscall.Stat_t, users map[string]bool) {
+	me := os.Geteuid()
+	if !users[filepath.Join(n.dir, n.file)] && st.Nlink == 1 && (me == 0 || st.Uid == uint32(me)) && keeper(n.file) == "" && e.blind.use(e.ctx, n) == nil {
+		e.tooYoung(uint64(st.Blocks) * 512)
+	}
+}
+
+// unused reports whether nobody uses a file: nil, or why not.
+func (e *examination) unused(n name) error {
+	if err := e.blind.use(e.ctx, n); err != nil {
+		return err
+	}
+	return n.unused(e.age())
+}
+
+// removal removes a file if nobody uses it by then.
+func (e *examination) removal(n name) func(context.Context) error {
+	b, age := e.blind, e.age()
+	return func(ctx context.Context) error {
+		err := b.use(ctx, n)
+		if err == nil {
+			err = n.remove(age)
+		}
+		return err
+	}
 }
 
 // what is what a POSIX object is called.
@@ -155,7 +190,7 @@ func (e *examination) folder(path string, users map[string]bool) error {
 			return nil
 		}
 		st := info.Sys().(*syscall.Stat_t)
-		if e.old(times(st)...) && nameOf(p, info).unused(e.age()) == nil {
+		if e.old(times(st)...) && e.unused(nameOf(p, info)) == nil {
 			files, bytes, last = files+1, bytes+uint64(st.Blocks)*512, p
 		}
 		return nil

@@ -48,6 +48,8 @@ const (
 	Orphaned      = "orphaned"       // the same, but it has something to tell, or items in it
 	Persistent    = "persistent"     // the same, but it is to stay
 	Limit         = "limit"          // a limit is nearly reached, or is
+	HugePages     = "huge-pages"     // a pool of huge pages has none left
+	HugeShmem     = "huge-shmem"     // shmem_enabled: huge pages for all shared memory, or for none
 	SmallShm      = "small-shm"      // /dev/shm of a container, as small as they come
 	ShmMissing    = "shm-missing"    // no /dev/shm, or it is no tmpfs, or read-only
 	ShmMode       = "shm-mode"       // mode of /dev/shm that not everybody can use, or everybody remove from

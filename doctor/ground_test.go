@@ -19,18 +19,7 @@ func TestWhereLeasesDoNotTellNothingIsRemoved(t *testing.T) {
 	}
 	base, shm := t.TempDir(), t.TempDir()
 	testenv.MountTmpfs(t, base, 1<<20)
-	for _, dir := range []string{"lower", "upper", "work"} {
-		if err := os.Mkdir(filepath.Join(base, dir), 0o777); err != nil {
-			t.Fatal(err)
-		}
-	}
-	options := fmt.Sprintf("lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work,userxattr", base)
-	if err := syscall.Mount("overlay", shm, "overlay", 0, options); err != nil {
-		if err = syscall.Mount("overlay", shm, "overlay", 0, strings.TrimSuffix(options, ",userxattr")); err != nil {
-			t.Skip("no overlay: ", err)
-		}
-	}
-	defer syscall.Unmount(shm, 0)
+	mountOverlay(t, base, shm)
 	path := filepath.Join(shm, "x")
 	put(t, path)
 	user := testenv.Start(t, "user", "maps", path)
@@ -46,6 +35,27 @@ func TestWhereLeasesDoNotTellNothingIsRemoved(t *testing.T) {
 	if found := examine(t, Options{Shm: shm, Age: -1}); len(found) > 0 {
 		t.Errorf("%+v", found)
 	}
+}
+
+// mountOverlay mounts lower and upper of a folder, until the test ends.
+func mountOverlay(t *testing.T, base, at string) {
+	t.Helper()
+	for _, dir := range []string{"lower", "upper", "work"} {
+		if err := os.Mkdir(filepath.Join(base, dir), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	options := fmt.Sprintf("lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work,userxattr", base)
+	if err := syscall.Mount("overlay", at, "overlay", 0, options); err != nil {
+		if err = syscall.Mount("overlay", at, "overlay", 0, strings.TrimSuffix(options, ",userxattr")); err != nil {
+			t.Skip("no overlay: ", err)
+		}
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(at, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Objects of programs that keep them without having them open.

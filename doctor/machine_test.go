@@ -65,6 +65,12 @@ func machine(t testing.TB, changes map[string]string) *Options {
 	return &Options{Proc: filepath.Join(root, "proc"), Shm: filepath.Join(root, "shm"), Root: root, Areas: Limits | Settings}
 }
 
+// Where the kernel has its pool of huge pages, and what it does with others.
+const (
+	hugePages    = "sys/kernel/mm/hugepages/hugepages-2048kB/"
+	shmemEnabled = "sys/kernel/mm/transparent_hugepage/shmem_enabled"
+)
+
 // rowsOf makes a table of /proc/sysvipc with n rows.
 func rowsOf(heading, row string, n int) string { return heading + "\n" + strings.Repeat(row+"\n", n) }
 
@@ -134,6 +140,21 @@ func TestLimitsAndSettings(t *testing.T) {
 		{"logind, a drop-in that masks another", map[string]string{"proc/9/comm": "systemd-logind\n",
 			"etc/systemd/logind.conf.d/50-a.conf": "[Login]\nRemoveIPC=off\n", "usr/lib/systemd/logind.conf.d/50-a.conf": "[Login]\nRemoveIPC=yes\n"}, "", nil},
 		{"logind, nothing said", map[string]string{"proc/9/comm": "systemd-logind\n", "etc/systemd/logind.conf": "[Login]\nRemoveIPC=no\nRemoveIPC=\n"}, "notice remove-ipc logind.conf", nil},
+		{"huge pages, all used or reserved", map[string]string{hugePages + "nr_hugepages": "100", hugePages + "free_hugepages": "10", hugePages + "resv_hugepages": "10",
+			hugePages + "surplus_hugepages": "0", hugePages + "nr_overcommit_hugepages": "0"}, "notice huge-pages huge pages of 2 MiB", []string{"100 of 100", "ENOMEM", "echo 200 > "}},
+		{"huge pages, some left", map[string]string{hugePages + "nr_hugepages": "100", hugePages + "free_hugepages": "10", hugePages + "resv_hugepages": "4",
+			hugePages + "surplus_hugepages": "0", hugePages + "nr_overcommit_hugepages": "0"}, "", nil},
+		{"huge pages, more on demand", map[string]string{hugePages + "nr_hugepages": "110", hugePages + "free_hugepages": "0", hugePages + "resv_hugepages": "0",
+			hugePages + "surplus_hugepages": "10", hugePages + "nr_overcommit_hugepages": "50"}, "", nil},
+		{"huge pages, none on demand", map[string]string{hugePages + "nr_hugepages": "150", hugePages + "free_hugepages": "0", hugePages + "resv_hugepages": "0",
+			hugePages + "surplus_hugepages": "50", hugePages + "nr_overcommit_hugepages": "50"}, "notice huge-pages huge pages of 2 MiB", []string{"150 of 150"}},
+		{"huge pages, no pool", map[string]string{hugePages + "nr_hugepages": "0", hugePages + "free_hugepages": "0", hugePages + "resv_hugepages": "0",
+			hugePages + "surplus_hugepages": "0", hugePages + "nr_overcommit_hugepages": "0"}, "", nil},
+		{"shmem, as it comes", map[string]string{shmemEnabled: "always within_size advise [never] deny force"}, "", nil},
+		{"shmem, advise", map[string]string{shmemEnabled: "always within_size [advise] never deny force"}, "", nil},
+		{"shmem, always", map[string]string{shmemEnabled: "[always] within_size advise never deny force"}, "notice huge-shmem shmem_enabled", []string{"huge pages of shared memory: always", "memfd"}},
+		{"shmem, deny", map[string]string{shmemEnabled: "always within_size advise never [deny] force"}, "notice huge-shmem shmem_enabled", []string{"emergencies"}},
+		{"shmem, force", map[string]string{shmemEnabled: "always within_size advise never deny [force]"}, "notice huge-shmem shmem_enabled", []string{"also in /dev/shm"}},
 		{"a numbers file of text", map[string]string{"proc/sys/kernel/shmmni": "many\n"}, "ERROR", nil},
 		{"a numbers file too short", map[string]string{"proc/sys/kernel/sem": "1 2 3\n"}, "ERROR", nil},
 	} {

@@ -117,8 +117,19 @@ func use(way, path string, more []string) (look func() (string, error), err erro
 			}
 		}
 		return look, syscall.Close(fd)
-	case "looks": // O_PATH
-		fd, err := sys.OpenPath(path, true)
+	case "looks", "for nothing", "looks elsewhere":
+		at := path
+		if way == "looks elsewhere" { // as another name of another folder
+			if err := elsewhere(path, more[0]); err != nil {
+				return nil, err
+			}
+			at = filepath.Join(more[0], filepath.Base(path))
+		}
+		open := func() (int, error) { return sys.OpenPath(at, true) }
+		if way == "for nothing" { // neither to read nor to write
+			open = func() (int, error) { return syscall.Open(at, syscall.O_ACCMODE|syscall.O_CLOEXEC, 0) }
+		}
+		fd, err := open()
 		if err != nil {
 			return nil, err
 		}
@@ -126,6 +137,21 @@ func use(way, path string, more []string) (look func() (string, error), err erro
 			b, err := os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", fd))
 			return string(b[:min(len(b), len(content))]), err
 		}, nil
+	case "mounts", "mounts on it":
+		at := filepath.Join(more[0], "mounted")
+		from, to := path, at
+		if way == "mounts on it" {
+			from, to = at, path
+		}
+		text := "nobody's"
+		if from == at {
+			text = content
+		}
+		err := errors.Join(os.WriteFile(at, []byte(text), 0o600), syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""), syscall.Mount(from, to, "", syscall.MS_BIND, ""))
+		return func() (string, error) {
+			b, err := os.ReadFile(to)
+			return string(b[:min(len(b), len(content))]), err
+		}, err
 	}
 	return nil, fmt.Errorf("no way %q", way)
 }

@@ -12,7 +12,7 @@ import (
 
 // settings looks at what the machine is told to do with shared memory.
 func (e *examination) settings() error {
-	return errors.Join(e.protected(), e.forced(), e.leases(), e.logind(os.Geteuid()))
+	return errors.Join(e.protected(), e.forced(), e.leases(), e.hugeShmem(), e.logind(os.Geteuid()))
 }
 
 func (e *examination) protected() error {

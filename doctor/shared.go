@@ -365,14 +365,15 @@ func (e *examination) unusedName(f *Finding, path string) bool {
 		f.Kept = "it is no regular file, and whose it is is not known"
 		return true
 	}
-	n, age := nameOf(path, info), e.age()
-	if err := n.unused(age); err != nil {
+	n := nameOf(path, info)
+	if err := e.unused(n); err != nil {
 		f.Kept = cause(err)
 		return errors.Is(err, ErrUnknown)
 	}
 	f.Evidence = strings.TrimPrefix(f.Evidence+"; the kernel grants a write lease on it, so nobody has it open or mapped", "; ")
-	f.mendBy(removeIt, func(context.Context) error {
-		err := n.remove(age)
+	remove := e.removal(n)
+	f.mendBy(removeIt, func(ctx context.Context) error {
+		err := remove(ctx)
 		tidy(n.dir)
 		return err
 	})

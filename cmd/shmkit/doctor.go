@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,6 +109,9 @@ func (d *doctoring) run(cmd *cobra.Command, a *app) error {
 		if err := r.fix(d); err != nil {
 			return err
 		}
+		if err := r.relieve(d, o); err != nil {
+			return err
+		}
 	}
 	if d.asJSON {
 		if err := a.printJSON(r.json(unseen)); err != nil {
@@ -190,6 +194,29 @@ func (r *doctorReport) fix(d *doctoring) error {
 	return nil
 }
 
+// relieve looks at limits again when something was removed: those that are not nearly reached any more are mended with it.
+func (r *doctorReport) relieve(d *doctoring, o *doctor.Options) error {
+	limit := func(f doctor.Finding) bool { return f.Kind == doctor.Limit }
+	if !slices.Contains(r.fixed, true) || !slices.ContainsFunc(r.found, limit) {
+		return nil
+	}
+	again := *o
+	again.Areas = doctor.Limits
+	found, err := doctor.Examine(r.cmd.Context(), &again)
+	if err != nil {
+		return err
+	}
+	for i, f := range r.found {
+		if limit(f) && !slices.ContainsFunc(found, func(now doctor.Finding) bool { return limit(now) && now.Object == f.Object }) {
+			r.fixed[i] = true
+			if !d.asJSON {
+				fmt.Fprintln(r.a.out, oneLine("mended "+f.Object+": it is not nearly reached any more"))
+			}
+		}
+	}
+	return nil
+}
+
 func (r *doctorReport) json(unseen error) doctorJSON {
 	j := doctorJSON{Healthy: r.healthy(), Findings: []findingJSON{}, Errors: []string{}}
 	if unseen != nil {
@@ -245,10 +272,14 @@ func (r *doctorReport) print() {
 			if f.Severity != s {
 				continue
 			}
-			if of[f.Kind] == nil {
-				kinds = append(kinds, f.Kind)
+			kind := f.Kind
+			if kind == doctor.Limit { // each is another thing to do; processes may share one
+				kind += " " + f.Object
 			}
-			of[f.Kind] = append(of[f.Kind], f)
+			if of[kind] == nil {
+				kinds = append(kinds, kind)
+			}
+			of[kind] = append(of[kind], f)
 			n++
 		}
 		if n == 0 {

@@ -28,7 +28,11 @@ func Mounts(root string) (all []Mount, err error) {
 		return nil, err
 	}
 	defer dir.Close()
-	err = NewBuffer().lines(dir, sys.NameOf("self/mountinfo"), func(line []byte) bool {
+	return mounts(NewBuffer(), dir, sys.NameOf("self/mountinfo"))
+}
+
+func mounts(b *Buffer, dir sys.Dir, name sys.Name) (all []Mount, err error) {
+	err = b.lines(dir, name, func(line []byte) bool {
 		if m, ok := ParseMount(line); ok {
 			all = append(all, m)
 		}

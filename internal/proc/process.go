@@ -71,6 +71,8 @@ var (
 	taskName    = sys.NameOf("task")
 	ipcName     = sys.NameOf("ns/ipc")
 	pidNSName   = sys.NameOf("ns/pid")
+	mountNSName = sys.NameOf("ns/mnt")
+	mountsName  = sys.NameOf("mountinfo")
 )
 
 // Comm returns the name of the process's main thread: at most 15 bytes, of any value.
@@ -100,6 +102,12 @@ func (p Process) IPCNamespace() (uint64, error) { return p.namespace(ipcName) }
 
 // PIDNamespace returns the inode number of the process's PID namespace.
 func (p Process) PIDNamespace() (uint64, error) { return p.namespace(pidNSName) }
+
+// MountNamespace returns the inode number of the process's mount namespace.
+func (p Process) MountNamespace() (uint64, error) { return p.namespace(mountNSName) }
+
+// Mounts returns what the process has mounted.
+func (p Process) Mounts() (all []Mount, err error) { return mounts(p.b, p.dir, mountsName) }
 
 func (p Process) namespace(n sys.Name) (uint64, error) {
 	link, err := p.dir.Readlink(n, p.b.link)
