@@ -193,7 +193,7 @@ func runAnonymous(x *lab, st *stage, k *backed, written int64) {
 	c := x.start("C", "second", nil)
 	one := place{"A", k.page}
 	x.step(plan{
-		who: "C", pid: c.Pid(), title: "A third process maps it", call: fmt.Sprintf("fd = open(%q, O_RDWR); p = mmap(%#x, …, MAP_SHARED, fd, 0); x = *p", path, start),
+		who: "C", pids: []int{c.Pid()}, title: "A third process maps it", call: fmt.Sprintf("fd = open(%q, O_RDWR); p = mmap(%#x, …, MAP_SHARED, fd, 0); x = *p", path, start),
 		why:    "A child that A had forked would have it: fork copies the list of mappings. C is none, and takes a door for root: /proc/PID/map_files.",
 		expect: []expectation{expect("value", is, "7"), expect("frames of A and C", is, "the same")},
 	}, func(s *step) {

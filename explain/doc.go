@@ -38,7 +38,7 @@
 // actor that are named in Experiment.roles, and answer lines with lines:
 //
 //	c := x.start("writer", "writes", nil)     // Experiment.roles["writes"]
-//	x.step(plan{who: "writer", pid: c.Pid(), title: "…", call: "kill(getpid(), SIGKILL)", why: "…",
+//	x.step(plan{who: "writer", pids: []int{c.Pid()}, title: "…", call: "kill(getpid(), SIGKILL)", why: "…",
 //		expect: []expectation{expect("lost updates", above, 0)},
 //	}, func(s *step) {
 //		answer, err := c.ask("go")

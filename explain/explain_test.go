@@ -110,8 +110,35 @@ func TestStepsAreToldBeforeAndAfter(t *testing.T) {
 			if predicted[s.Number] == 0 {
 				t.Errorf("nothing is predicted of step %d, %s", s.Number, s.Title)
 			}
+			if several := strings.Contains(s.Process, " and "); several != (len(s.PIDs) > 1) || several && s.PIDs[0] != s.PID {
+				t.Errorf("step %d of %s has pids %d, %v", s.Number, s.Process, s.PID, s.PIDs)
+			}
+			deadAreNotRead(t, s)
 		}
 	})
+}
+
+// deadAreNotRead: what is said of a process that was killed does not come from files of
+// another one that has its name.
+func deadAreNotRead(t *testing.T, s *Step) {
+	t.Helper()
+	if !slices.ContainsFunc(s.Facts, func(f Fact) bool { return f.What == "ended by" }) {
+		return
+	}
+	for _, f := range s.Facts {
+		want := fmt.Sprintf("/proc/%d/maps: no such file", s.PID)
+		if f.What == factAreas(s.Process) && (f.Shown != none || f.From != want) {
+			t.Errorf("step %d: %q from %q, want %q", s.Number, f.Shown, f.From, want)
+		}
+	}
+	if s.Scene == nil {
+		return
+	}
+	for _, p := range s.Scene.Processes {
+		if p.Name == s.Process && p.PID != s.PID {
+			t.Errorf("step %d: the drawing has process %d as %s, which was %d", s.Number, p.PID, p.Name, s.PID)
+		}
+	}
 }
 
 // Wherever an experiment is interrupted, it ends with that error and leaves nothing.

@@ -72,6 +72,19 @@ func TestReportsKeepTheirShape(t *testing.T) {
 	}
 }
 
+func TestStepsSayWhoDoesThem(t *testing.T) {
+	for want, s := range map[string]Step{
+		"the machine":                 {Process: "the machine"},
+		"A, pid 7":                    {Process: "A", PID: 7},
+		"A and B, pids 7 and 8":       {Process: "A and B", PID: 7, PIDs: []int{7, 8}},
+		"A, B and C, pids 7, 8 and 9": {Process: "A, B and C", PID: 7, PIDs: []int{7, 8, 9}},
+	} {
+		if got := s.Who(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // page runs experiments and returns their page.
 func page(t *testing.T, reports ...*Report) string {
 	t.Helper()

@@ -21,6 +21,9 @@ type stage struct {
 	procs   []*child
 	players []player
 	users   []model.User // who they are
+	// dead are those that were ended, until the step after that: who has their name then
+	// is another process.
+	dead map[string]bool
 	// told is what was last shown, by fact: what has not changed is not told again.
 	told map[string]string
 }
@@ -34,7 +37,7 @@ type player struct {
 
 // stage starts processes that play, with the names A, B and so on.
 func (x *lab) stage(players ...player) *stage {
-	st := &stage{lab: x, cast: live.NewCast(), told: map[string]string{factSegments: none}}
+	st := &stage{lab: x, cast: live.NewCast(), told: map[string]string{factSegments: none}, dead: map[string]bool{}}
 	st.cast.Key = x.freshKey()
 	for _, p := range players {
 		if p.dir == "" {
@@ -76,7 +79,7 @@ func (st *stage) end(n note, name string) {
 	x := st.lab
 	i := slices.IndexFunc(st.procs, func(c *child) bool { return c.name == name })
 	c := st.procs[i]
-	p := plan{who: name, pid: c.Pid(), title: n.title, call: fmt.Sprintf("kill(%d, SIGKILL)", c.Pid()), why: n.why}
+	p := plan{who: name, pids: []int{c.Pid()}, title: n.title, call: fmt.Sprintf("kill(%d, SIGKILL)", c.Pid()), why: n.why}
 	st.world.Do(model.Op{Proc: name, Call: "exit"})
 	p.expect = append(p.expect, expect("ended by", is, "SIGKILL"))
 	want := st.foretold()
@@ -90,9 +93,11 @@ func (st *stage) end(n note, name string) {
 			how = "SIGKILL"
 		}
 		s.show("ended by", how, "waitpid")
-		st.procs[i] = st.enter(st.players[i])
+		st.dead[name] = true
 		st.compare(s, want, n)
 	})
+	delete(st.dead, name)
+	st.procs[i] = st.enter(st.players[i])
 }
 
 // freshKey is a key that nobody has, with room for some more behind it.
@@ -154,7 +159,7 @@ func (st *stage) do(n note, line string) live.Answer {
 	op, err := model.ParseOp(line)
 	x.check(err)
 	before := st.world.Table(op.Proc)
-	p := plan{who: op.Proc, pid: st.pid(op.Proc), title: n.title, call: st.cast.Text(op), why: n.why}
+	p := plan{who: op.Proc, pids: []int{st.pid(op.Proc)}, title: n.title, call: st.cast.Text(op), why: n.why}
 	out := st.world.Do(op)
 	if x.opts.foretell != nil {
 		x.opts.foretell(op, &out)
@@ -216,7 +221,7 @@ func (st *stage) several(n note, lines ...string) {
 		ops = append(ops, op)
 		calls = append(calls, op.Proc+": "+st.cast.Text(op))
 		if !slices.Contains(who, op.Proc) {
-			who = append(who, op.Proc)
+			who, p.pids = append(who, op.Proc), append(p.pids, st.pid(op.Proc))
 		}
 		out := st.world.Do(op)
 		if x.opts.foretell != nil {
@@ -225,7 +230,7 @@ func (st *stage) several(n note, lines ...string) {
 		st.checkLimits(op, out)
 		results = append(results, result(op, out.String()))
 	}
-	p.who, p.pid, p.call = strings.Join(who, " and "), st.pid(who[0]), strings.Join(calls, "; ")
+	p.who, p.call = strings.Join(who, " and "), strings.Join(calls, "; ")
 	p.expect = append(p.expect, expect(factResults, is, strings.Join(results, ", ")).byModel())
 	want := st.foretold()
 	p.expect = append(append(p.expect, st.expectations(want, n.quiet)...), n.expect...)
