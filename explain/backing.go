@@ -39,6 +39,7 @@ type backed struct {
 
 func runBacking(x *lab) {
 	fs := x.diskFolder()
+	name, path := x.posixName(pageBytes) // first of all: it may be that there is none to be had
 	st := x.stage(player{name: "A", dir: fs.dir}, player{name: "B", dir: fs.dir})
 	written := writeBytes(st.pid("A"))
 
@@ -47,7 +48,6 @@ func runBacking(x *lab) {
 	st.several(note{title: "Both attach it", why: "shmat is an mmap of the whole segment."}, "A shmat id=s0 addr=0", "B shmat id=s0 addr=1p")
 	runKind(st, segment, written)
 
-	name, path := x.posixName()
 	posix := &backed{what: "the POSIX object", page: 3, fd: "d0", path: path}
 	st.cast.Name("A.d0", path)
 	st.do(note{title: "A POSIX object: A makes it", why: fmt.Sprintf("A file of a file system in memory. shm_open(%q) is open(%q).", name, path)}, "A memfd fd=d0")

@@ -74,14 +74,23 @@ func (x *lab) janitor() *child {
 func (x *lab) remember(kind string, what any) {
 	line := fmt.Sprintf("%s %v", kind, what)
 	x.crew.told = append(x.crew.told, line)
-	_, err := x.janitor().ask(line)
+	_, err := x.order(line)
 	x.check(err)
+}
+
+// order tells the janitor to do something.
+func (x *lab) order(line string) (answer string, err error) {
+	answer, err = x.janitor().ask(line)
+	if err != nil {
+		return "", err
+	}
+	return understood(answer)
 }
 
 // make has a System V object made by the janitor, which so knows of it before anybody else:
 // "msg" is a message queue, "sem" a set of one semaphore. It returns the id.
 func (x *lab) make(kind string) int {
-	answer, err := x.janitor().ask("make " + kind)
+	answer, err := x.order("make " + kind)
 	x.check(err)
 	id, err := strconv.Atoi(answer)
 	x.check(err)

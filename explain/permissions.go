@@ -184,7 +184,7 @@ func runReadOnlyDescriptor(st *stage) {
 
 // runFileModes shows that objects with a name are opened like files.
 func runFileModes(x *lab, other *syscall.Credential) {
-	name, path := x.posixName()
+	name, path := x.posixName(0)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	x.check(err)
 	x.check(f.Close())

@@ -189,6 +189,7 @@ func (st *stage) do(n note, line string) live.Answer {
 		if id := answer.ID; id >= 0 {
 			x.remember("shm", id)
 		}
+		st.checkMeans(op, out, answer.Outcome)
 		s.show(resultOf(op), result(op, answer.Outcome), fromOf(op))
 		if counts {
 			s.showFaults(v.Faults)
@@ -198,22 +199,13 @@ func (st *stage) do(n note, line string) live.Answer {
 	return answer
 }
 
-// checkLimits ends the experiment where the limits of this machine are too small for it. The
-// model knows them, so it would agree with the kernel in every refusal, and the text would
-// speak of what did not happen. No experiment makes a segment that may be refused otherwise.
-func (st *stage) checkLimits(op model.Op, out model.Outcome) {
-	if op.Call == "shmget" && (out.Errno == syscall.ENOSPC || out.Errno == syscall.EINVAL) {
-		st.lab.fail(fmt.Errorf("limits of this machine are too small for it: %s: %w; raise kernel.shmmni, kernel.shmmax or kernel.shmall",
-			st.cast.Text(op), out.Errno))
-	}
-}
-
 // several does operations of several processes as one step. Only what is there afterwards is
 // looked at.
 func (st *stage) several(n note, lines ...string) {
 	x := st.lab
 	p := plan{title: n.title, why: n.why}
 	var ops []model.Op
+	var outs []model.Outcome
 	var calls, who, results []string
 	for _, line := range lines {
 		op, err := model.ParseOp(line)
@@ -228,6 +220,7 @@ func (st *stage) several(n note, lines ...string) {
 			x.opts.foretell(op, &out)
 		}
 		st.checkLimits(op, out)
+		outs = append(outs, out)
 		results = append(results, result(op, out.String()))
 	}
 	p.who, p.call = strings.Join(who, " and "), strings.Join(calls, "; ")
@@ -236,9 +229,10 @@ func (st *stage) several(n note, lines ...string) {
 	p.expect = append(append(p.expect, st.expectations(want, n.quiet)...), n.expect...)
 	x.step(p, func(s *step) {
 		var answers []string
-		for _, op := range ops {
+		for i, op := range ops {
 			answer, err := st.cast.Do(op)
 			x.check(err)
+			st.checkMeans(op, outs[i], answer.Outcome)
 			answers = append(answers, result(op, answer.Outcome))
 		}
 		s.show(factResults, strings.Join(answers, ", "), "what the calls returned")
