@@ -15,11 +15,17 @@ import (
 // disagrees.
 func spoilt(t *testing.T, e Experiment, spoil string) []string {
 	t.Helper()
+	defer nothingLeft(t)
+	return spoiltBeside(t, e, spoil)
+}
+
+// spoiltBeside is spoilt beside other experiments, which have what they need meanwhile.
+func spoiltBeside(t *testing.T, e Experiment, spoil string) []string {
+	t.Helper()
 	r, err := Run(t.Context(), e, &Options{spoil: spoil})
 	if err != nil {
 		t.Fatal(err)
 	}
-	nothingLeft(t)
 	all := disagreements(r)
 	if r.Agree != (len(all) == 0) {
 		t.Errorf("agree %v, %q", r.Agree, all)
