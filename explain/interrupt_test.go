@@ -3,35 +3,45 @@ package explain
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
-// kindOf tells steps apart by what is done: the calls, without what they are given, and by
-// how many processes.
-func kindOf(s *Step) string {
-	var calls []string
-	for _, call := range strings.Split(s.Call, ";") {
-		name, _, _ := strings.Cut(call, "(")
-		calls = append(calls, strings.TrimSpace(name))
+// makers are calls that something may be left of.
+var makers = []string{"shmget", "shmat", "memfd_create", "open", "shm_open", "mmap", "kill", "shm_unlink", "semop"}
+
+// kindOf tells steps apart by what might be left of them: what is made, or by several
+// processes; else each experiment is a kind.
+func kindOf(e Experiment, s *Step) string {
+	name, _, _ := strings.Cut(s.Call, "(")
+	switch {
+	case len(s.PIDs) > 1:
+		return "several"
+	case slices.Contains(makers, name):
+		return name
 	}
-	return strings.Join(calls, ";") + " by " + itoa(len(s.PIDs))
+	return "steps of " + e.Name
 }
 
+// often is how many times each experiment is interrupted outside of the soak.
+const often = 3
+
 // Wherever an experiment is interrupted, it ends with that error and leaves nothing. All
-// steps are for the soak; else it is one of each kind, whatever experiment has it.
+// steps are for the soak; else there are some in each experiment, and one of each kind at
+// least, whatever experiment has it.
 func TestExperimentsCanBeInterruptedAtEveryStep(t *testing.T) {
 	seen := map[string]bool{}
 	each(t, func(t *testing.T, e Experiment) {
 		at := 0 // where it was interrupted the last time
-		for {
+		for n := 0; n < often || testenv.Soaking(); n++ {
 			ctx, cancel := context.WithCancel(t.Context())
 			stopped := 0
 			stop := func(s *Step) error {
-				if s.Number > at && stopped == 0 && (testenv.Soaking() || !seen[kindOf(s)]) {
-					seen[kindOf(s)], stopped = true, s.Number
+				if s.Number > at && stopped == 0 && (testenv.Soaking() || !seen[kindOf(e, s)]) {
+					seen[kindOf(e, s)], stopped = true, s.Number
 					cancel()
 				}
 				return nil
@@ -55,4 +65,9 @@ func TestExperimentsCanBeInterruptedAtEveryStep(t *testing.T) {
 			at = stopped
 		}
 	})
+	for _, kind := range append(makers, "several") {
+		if !seen[kind] && !testenv.Soaking() && len(seen) > len(Experiments()) { // all of them were asked for
+			t.Errorf("no step of the kind %s was interrupted", kind)
+		}
+	}
 }
