@@ -39,6 +39,7 @@ type backed struct {
 
 func runBacking(x *lab) {
 	fs := x.diskFolder()
+	name, path := x.posixName(pageBytes) // first of all: it may be that there is none to be had
 	st := x.stage(player{name: "A", dir: fs.dir}, player{name: "B", dir: fs.dir})
 	written := writeBytes(st.pid("A"))
 
@@ -47,7 +48,6 @@ func runBacking(x *lab) {
 	st.several(note{title: "Both attach it", why: "shmat is an mmap of the whole segment."}, "A shmat id=s0 addr=0", "B shmat id=s0 addr=1p")
 	runKind(st, segment, written)
 
-	name, path := x.posixName()
 	posix := &backed{what: "the POSIX object", page: 3, fd: "d0", path: path}
 	st.cast.Name("A.d0", path)
 	st.do(note{title: "A POSIX object: A makes it", why: fmt.Sprintf("A file of a file system in memory. shm_open(%q) is open(%q).", name, path)}, "A memfd fd=d0")
@@ -193,7 +193,7 @@ func runAnonymous(x *lab, st *stage, k *backed, written int64) {
 	c := x.start("C", "second", nil)
 	one := place{"A", k.page}
 	x.step(plan{
-		who: "C", pid: c.Pid(), title: "A third process maps it", call: fmt.Sprintf("fd = open(%q, O_RDWR); p = mmap(%#x, …, MAP_SHARED, fd, 0); x = *p", path, start),
+		who: "C", pids: []int{c.Pid()}, title: "A third process maps it", call: fmt.Sprintf("fd = open(%q, O_RDWR); p = mmap(%#x, …, MAP_SHARED, fd, 0); x = *p", path, start),
 		why:    "A child that A had forked would have it: fork copies the list of mappings. C is none, and takes a door for root: /proc/PID/map_files.",
 		expect: []expectation{expect("value", is, "7"), expect("frames of A and C", is, "the same")},
 	}, func(s *step) {

@@ -74,14 +74,23 @@ func (x *lab) janitor() *child {
 func (x *lab) remember(kind string, what any) {
 	line := fmt.Sprintf("%s %v", kind, what)
 	x.crew.told = append(x.crew.told, line)
-	_, err := x.janitor().ask(line)
+	_, err := x.order(line)
 	x.check(err)
+}
+
+// order tells the janitor to do something.
+func (x *lab) order(line string) (answer string, err error) {
+	answer, err = x.janitor().ask(line)
+	if err != nil {
+		return "", err
+	}
+	return understood(answer)
 }
 
 // make has a System V object made by the janitor, which so knows of it before anybody else:
 // "msg" is a message queue, "sem" a set of one semaphore. It returns the id.
 func (x *lab) make(kind string) int {
-	answer, err := x.janitor().ask("make " + kind)
+	answer, err := x.order("make " + kind)
 	x.check(err)
 	id, err := strconv.Atoi(answer)
 	x.check(err)
@@ -126,11 +135,14 @@ func (w *crew) start(o *Options, name, role string, opts *childOptions, args ...
 		return nil, errors.Join(err, in.Close(), stdin.Close())
 	}
 	c.cmd.Stdin, c.cmd.Stdout, c.stdin, c.stdout, c.pipe = in, out, stdin, bufio.NewReader(stdout), stdout
-	started := make(chan error)
-	w.starts <- func() { started <- c.cmd.Start() }
-	err = errors.Join(<-started, in.Close(), out.Close())
+	done := make(chan error)
+	w.starts <- func() { done <- c.cmd.Start() }
+	err = errors.Join(<-done, in.Close(), out.Close())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start process %s: %w", name, err), stdin.Close(), stdout.Close())
+	}
+	if started != nil {
+		started(c.Pid())
 	}
 	go func() {
 		c.err = c.cmd.Wait()
@@ -138,6 +150,9 @@ func (w *crew) start(o *Options, name, role string, opts *childOptions, args ...
 	}()
 	return c, nil
 }
+
+// started hears of each process, for tests; nil: nobody wants to know.
+var started func(pid int)
 
 // startLoop starts processes from one thread, which lives until all of them have ended: the
 // kernel kills them when the thread that started them is gone.

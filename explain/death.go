@@ -132,7 +132,7 @@ func (w *wake) step(p plan, do func(*step)) {
 	w.dead++
 	w.data.Left, w.data.Right = fortune, 0
 	w.holder = w.start(fmt.Sprintf("A%d", w.dead))
-	p.who, p.pid = w.holder.name, w.holder.Pid()
+	p.who, p.pids = w.holder.name, []int{w.holder.Pid()}
 	w.lab.step(p, do)
 }
 
@@ -324,7 +324,7 @@ func (w *wake) mutex() {
 
 func (w *wake) repair() {
 	w.lab.step(plan{
-		who: "B", pid: w.b.Pid(), title: "B repairs, says so, and unlocks", call: "right = right + 10; make_consistent(&mutex); unlock(&mutex)",
+		who: "B", pids: []int{w.b.Pid()}, title: "B repairs, says so, and unlocks", call: "right = right + 10; make_consistent(&mutex); unlock(&mutex)",
 		why:    "What is to be repaired only the program knows; the lock tells it when. After that everything is as if nobody had died.",
 		expect: []expectation{expect(factSumLeft, is, fortune), expect("the word", is, "00000000"), expect("B gets, the next time", is, gotIt)},
 	}, func(s *step) {

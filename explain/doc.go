@@ -31,14 +31,16 @@
 //
 // Several operations that only make things ready are one step with stage.several, and the
 // death of a process is stage.end. Files on a disk are in lab.diskFolder, with cast.Name if
-// they have names, and POSIX objects have names of lab.posixName.
+// they have names, and POSIX objects have names of lab.posixName. What is missing on this
+// machine (room, a limit that others have used up) ends the experiment with an error that
+// says so; see means.go.
 //
 // What it doesn't cover is a step with a plan, which has the predictions, and a function
 // that does it and shows what came of it. Processes for it have roles, functions of an
 // actor that are named in Experiment.roles, and answer lines with lines:
 //
 //	c := x.start("writer", "writes", nil)     // Experiment.roles["writes"]
-//	x.step(plan{who: "writer", pid: c.Pid(), title: "…", call: "kill(getpid(), SIGKILL)", why: "…",
+//	x.step(plan{who: "writer", pids: []int{c.Pid()}, title: "…", call: "kill(getpid(), SIGKILL)", why: "…",
 //		expect: []expectation{expect("lost updates", above, 0)},
 //	}, func(s *step) {
 //		answer, err := c.ask("go")

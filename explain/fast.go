@@ -185,6 +185,8 @@ func (f *freight) start() (release func()) {
 	return release
 }
 
+func (f *freight) pids() []int { return []int{f.a.Pid(), f.b.Pid()} }
+
 // kernel is what the kernel has counted of both so far.
 func (f *freight) kernel() (sum account) {
 	for _, thread := range f.threads {
@@ -219,7 +221,7 @@ func (f *freight) crowded(way string) bool { return way == "awake" && f.cpus == 
 // carry has the load carried on one way, and shows what that took.
 func (f *freight) carry(name, way string, p plan) {
 	x := f.lab
-	p.who, p.pid = "A and B", f.a.Pid()
+	p.who, p.pids = "A and B", f.pids()
 	p.expect = append([]expectation{expect(factSum, is, f.sum)}, p.expect...)
 	x.step(p, func(s *step) {
 		before := f.kernel()
@@ -284,7 +286,7 @@ func (f *freight) compare() {
 	}
 	kind := func(t transfer) string { return strings.TrimSuffix(t.name, ", awake") }
 	f.lab.step(plan{
-		who: "A and B", pid: f.a.Pid(), title: "Side by side",
+		who: "A and B", pids: f.pids(), title: "Side by side",
 		call: "the numbers above", why: "Counts are the same on every machine, but for how often somebody waits. Times are not: they are this machine's, now, and nothing is predicted of them.",
 		expect: []expectation{
 			expect("fewest system calls", is, "shared memory"),

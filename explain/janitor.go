@@ -40,8 +40,8 @@ func janitor(a *actor) error {
 			return err
 		}
 		answer, err := b.hear(line)
-		if err != nil {
-			return err
+		if err != nil { // it goes on: there is what it was told of before
+			answer = refused + strconv.Quote(err.Error())
 		}
 		if err := a.say("%s", answer); err != nil && !errors.Is(err, syscall.EPIPE) {
 			return err
@@ -158,7 +158,10 @@ func (b *belongings) removeObjects() error {
 		remove(q, err)
 	}
 	for _, path := range b.paths {
-		errs = append(errs, os.RemoveAll(path))
+		// What is not there needs no removing, which a read-only file system would refuse.
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, os.RemoveAll(path))
+		}
 	}
 	return errors.Join(errs...)
 }

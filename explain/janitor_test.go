@@ -57,7 +57,7 @@ func TestJanitorRemovesWhatItWasToldOf(t *testing.T) {
 	if err != nil || len(left) != 1 || left[0].Name() != "other" {
 		t.Errorf("%v, %v", left, err)
 	}
-	ids, err := testenv.SysVIDs()
+	ids, err := testenv.OurSysVIDs()
 	if err != nil || len(ids) != 1 {
 		t.Errorf("%v, %v", ids, err)
 	}
@@ -157,7 +157,7 @@ func TestAKilledJanitorLeavesNothing(t *testing.T) {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file is there: %v", err)
 	}
-	ids, err := testenv.SysVIDs()
+	ids, err := testenv.OurSysVIDs()
 	if err != nil || len(ids) != 0 {
 		t.Errorf("%v, %v", ids, err)
 	}

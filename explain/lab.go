@@ -31,7 +31,7 @@ func (x *lab) check(err error) {
 // A plan is what is known of a step before it is done.
 type plan struct {
 	who    string // name of the process
-	pid    int
+	pids   []int
 	title  string
 	call   string // as a C program would write it
 	why    string // one or two sentences
@@ -43,7 +43,13 @@ type plan struct {
 // times, if it asks for that by calling again.
 func (x *lab) step(p plan, do func(*step)) *Step {
 	x.check(x.ctx.Err())
-	s := &Step{Number: len(x.report.Steps) + 1, Title: p.title, Process: p.who, PID: p.pid, Call: p.call, Why: p.why, Facts: []Fact{}}
+	s := &Step{Number: len(x.report.Steps) + 1, Title: p.title, Process: p.who, Call: p.call, Why: p.why, Facts: []Fact{}}
+	if len(p.pids) > 0 {
+		s.PID = p.pids[0]
+	}
+	if len(p.pids) > 1 {
+		s.PIDs = p.pids
+	}
 	for _, e := range p.expect {
 		s.Facts = append(s.Facts, Fact{What: e.what, Predicted: e.String(), By: e.by})
 	}

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	Main()
+	started = testenv.Started
 	testenv.Main(m, map[string]testenv.Role{
 		"run":  runs,
 		"hang": hangs,

@@ -184,7 +184,7 @@ func runReadOnlyDescriptor(st *stage) {
 
 // runFileModes shows that objects with a name are opened like files.
 func runFileModes(x *lab, other *syscall.Credential) {
-	name, path := x.posixName()
+	name, path := x.posixName(0)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	x.check(err)
 	x.check(f.Close())
@@ -192,7 +192,7 @@ func runFileModes(x *lab, other *syscall.Credential) {
 	open := func(title, why string, mode os.FileMode, flag, want string) {
 		x.check(os.Chmod(path, mode))
 		call := fmt.Sprintf("shm_open(%q, %s, 0)", name, flag)
-		x.step(plan{who: "C", pid: c.Pid(), title: title, call: call, why: why, expect: []expectation{expect("result", is, want)}}, func(s *step) {
+		x.step(plan{who: "C", pids: []int{c.Pid()}, title: title, call: call, why: why, expect: []expectation{expect("result", is, want)}}, func(s *step) {
 			answer, err := c.ask(flag + " " + path)
 			x.check(err)
 			s.show("result", answer, "what the call returned")

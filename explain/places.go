@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/shmkit/shmkit/internal/sys"
+	"github.com/shmkit/shmkit/posixshm"
 )
 
 // Where experiments put what has a name, so that it is gone afterwards.
@@ -18,12 +19,13 @@ import (
 // secretName is a name that nobody else has, and short enough for drawings.
 func secretName() string { return fmt.Sprintf("shmkit-%d-%s", os.Getpid(), rand.Text()[:6]) }
 
-// posixName chooses the name of a POSIX object, and the path of the file that it is. It is
-// known to the janitor before it exists.
-func (x *lab) posixName() (name, path string) {
+// posixName chooses the name of a POSIX object that may have size bytes, and the path of the
+// file that it is. It is known to the janitor before it exists.
+func (x *lab) posixName(size int64) (name, path string) {
 	name = "/" + secretName()
-	path = filepath.Join("/dev/shm", name)
+	path = filepath.Join(string(posixshm.Default), name)
 	x.remember("path", path)
+	x.check(checkPosix(name, size))
 	return name, path
 }
 
@@ -58,14 +60,17 @@ func (x *lab) diskFolder() fileSystem {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b fileSystem) int { return b.rank() - a.rank() })
-	errs := []error{fmt.Errorf("no place for files: %q", places)}
+	errs := []error{fmt.Errorf("no place for files in %q; set TMPDIR to a folder with room, where files may be made", places)}
 	for _, fs := range all {
 		dir := filepath.Join(fs.dir, secretName())
 		x.remember("path", dir)
 		err := os.Mkdir(dir, 0o700)
 		if err == nil {
-			fs.dir = dir
-			return fs
+			if err = checkRoom(dir); err == nil {
+				fs.dir = dir
+				return fs
+			}
+			err = errors.Join(err, os.Remove(dir))
 		}
 		errs = append(errs, err)
 	}

@@ -76,7 +76,7 @@ func runInherit(x *lab) {
 	p := x.start("parent", "parent", nil)
 	var file string
 	x.step(plan{
-		who: "parent", pid: p.Pid(), title: "A parent maps memory and stores 5",
+		who: "parent", pids: []int{p.Pid()}, title: "A parent maps memory and stores 5",
 		call:   fmt.Sprintf("fd = memfd_create(\"heritage\", 0); ftruncate(fd, %d); p = mmap(%#x, %[1]d, …, MAP_SHARED, fd, 0); *p = 5", model.PageSize, live.Address(0)),
 		why:    "So far nothing is new.",
 		expect: []expectation{expect("mapped", is, "yes")},
@@ -89,7 +89,7 @@ func runInherit(x *lab) {
 	})
 	var heir int
 	x.step(plan{
-		who: "parent", pid: p.Pid(), title: "It starts a program, which gets the descriptor as its number 3",
+		who: "parent", pids: []int{p.Pid()}, title: "It starts a program, which gets the descriptor as its number 3",
 		call:   "if (fork() == 0) { dup2(fd, 3); execve(…); }",
 		why:    "fork copies the list of mappings and the descriptors. exec throws the mappings away and keeps the descriptors that are not close-on-exec.",
 		expect: []expectation{expect("mapped in the child", is, "no"), expect("descriptor 3 of the child", is, file)},
@@ -105,7 +105,7 @@ func runInherit(x *lab) {
 		s.show("descriptor 3 of the child", link, fmt.Sprintf("/proc/%d/fd/3", heir))
 	})
 	ask := func(title, call, line, why, what string, want any) {
-		x.step(plan{who: "child", pid: heir, title: title, call: call, why: why, expect: []expectation{expect(what, is, want)}}, func(s *step) {
+		x.step(plan{who: "child", pids: []int{heir}, title: title, call: call, why: why, expect: []expectation{expect(what, is, want)}}, func(s *step) {
 			answer, err := p.ask(line)
 			x.check(err)
 			s.show(what, answer, "what the process answered")
@@ -116,7 +116,7 @@ func runInherit(x *lab) {
 	ask("The child maps the descriptor, and loads", "p = mmap(NULL, 4096, …, MAP_SHARED, 3, 0); x = *p", "tell map",
 		"The descriptor leads to the same memory, and that has what the parent stored.", "value", "5")
 	ask("The child stores 6", "*p = 6", "tell store", "It is the same frame.", "result", "ok")
-	x.step(plan{who: "parent", pid: p.Pid(), title: "The parent loads", call: "x = *p", why: "And so the parent has it.",
+	x.step(plan{who: "parent", pids: []int{p.Pid()}, title: "The parent loads", call: "x = *p", why: "And so the parent has it.",
 		expect: []expectation{expect("value", is, "6")}}, func(s *step) {
 		answer, err := p.ask("load")
 		x.check(err)

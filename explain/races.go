@@ -150,6 +150,8 @@ func (r *race) start(memory *pshared.Shared[contest]) {
 	}
 }
 
+func (r *race) pids() []int { return []int{r.a.Pid(), r.b.Pid()} }
+
 // round has both count to n at the same time.
 func (r *race) round(key string, n int) (sum lap) {
 	r.rounds++
@@ -172,7 +174,7 @@ const fromCount = "the word, loaded by a third process that maps the memory"
 // with one processor it takes an interruption at the wrong moment.
 func (r *race) unlocked() {
 	r.lab.step(plan{
-		who: "A and B", pid: r.a.Pid(), title: "Without a lock",
+		who: "A and B", pids: r.pids(), title: "Without a lock",
 		call:   "count = count + 1   // load, add, store",
 		why:    "A loads 5, B loads 5, A stores 6, B stores 6: two turns, and the number grew by one. With one processor the kernel has to take it away between load and store; then all turns that the other one has meanwhile are lost.",
 		expect: []expectation{expect(factLost, above, 0)},
@@ -202,7 +204,7 @@ func (r *race) unlocked() {
 // locked shows that none are with a lock, and returns what a turn costs in nanoseconds.
 func (r *race) locked(d discipline) (cost float64) {
 	r.lab.step(plan{
-		who: "A and B", pid: r.a.Pid(), title: d.title, call: d.call, why: d.why,
+		who: "A and B", pids: r.pids(), title: d.title, call: d.call, why: d.why,
 		expect: []expectation{expect(factCounter, is, 2*laps*d.turns), expect(factLost, is, 0)},
 	}, func(s *step) {
 		store64(&r.data.Count, 0)
@@ -233,7 +235,7 @@ func (r *race) locked(d discipline) (cost float64) {
 // compare shows the costs in relation to each other.
 func (r *race) compare(costs []float64) {
 	r.lab.step(plan{
-		who: "A and B", pid: r.a.Pid(), title: "What it costs", call: "the times above",
+		who: "A and B", pids: r.pids(), title: "What it costs", call: "the times above",
 		why:    "Both do nothing but take turns, so each is in the other's way all the time: no program should be like that. Times are this machine's, now, and nothing is predicted of them.",
 		expect: []expectation{expect("ways that lost nothing", is, len(disciplines))},
 	}, func(s *step) {

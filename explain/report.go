@@ -1,5 +1,10 @@
 package explain
 
+import (
+	"fmt"
+	"strings"
+)
+
 // A Report is what came of an experiment.
 type Report struct {
 	Experiment Experiment `json:"experiment"`
@@ -28,10 +33,13 @@ type Step struct {
 	Title   string `json:"title"`
 	Process string `json:"process"` // its name in the experiment
 	PID     int    `json:"pid"`
-	Call    string `json:"call"` // as a C program would write it
-	Facts   []Fact `json:"facts"`
-	Why     string `json:"why"`
-	Agree   bool   `json:"agree"`
+	// PIDs are those of all its processes, if there are several: "A and B". PID is the
+	// first of them.
+	PIDs  []int  `json:"pids,omitempty"`
+	Call  string `json:"call"` // as a C program would write it
+	Facts []Fact `json:"facts"`
+	Why   string `json:"why"`
+	Agree bool   `json:"agree"`
 	// Scene is what the page tables were afterwards; nil if the step shows none.
 	Scene *Scene `json:"scene,omitempty"`
 	// Charts are numbers to be looked at side by side, and Lanes who did what when.
@@ -39,6 +47,22 @@ type Step struct {
 	Lanes  []Lane  `json:"lanes,omitempty"`
 
 	draw bool // also if the scene is as it was before
+}
+
+// Who says who does the step: "A, pid 7", "A and B, pids 7 and 8".
+func (s *Step) Who() string {
+	switch {
+	case len(s.PIDs) > 1:
+		var pids []string
+		for _, pid := range s.PIDs {
+			pids = append(pids, itoa(pid))
+		}
+		last := len(pids) - 1
+		return fmt.Sprintf("%s, pids %s and %s", s.Process, strings.Join(pids[:last], ", "), pids[last])
+	case s.PID != 0:
+		return fmt.Sprintf("%s, pid %d", s.Process, s.PID)
+	}
+	return s.Process
 }
 
 // Where a prediction comes from.

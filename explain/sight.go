@@ -1,7 +1,10 @@
 package explain
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -44,6 +47,11 @@ func (st *stage) seen() (sight, views) {
 	w, all := sight{map[string]memory{}, "", st.cast.Key}, views{}
 	var err error
 	for _, c := range st.procs {
+		if st.dead[c.name] {
+			st.lab.check(goneFromProc(c.Pid()))
+			w.procs[c.name] = memory{"", strings.Repeat(string(model.Absent), model.ArenaPages)}
+			continue
+		}
 		var a live.Answer
 		a, all[c.name], err = st.cast.Watch(model.Op{Proc: c.name, Call: "table"})
 		st.lab.check(err)
@@ -53,6 +61,27 @@ func (st *stage) seen() (sight, views) {
 	st.lab.check(err)
 	w.segments = byName(own)
 	return w, all
+}
+
+// goneFromProc makes sure that /proc has nothing of a process any more.
+func goneFromProc(pid int) error {
+	_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+	switch {
+	case err == nil:
+		return fmt.Errorf("process %d was waited for, and is in /proc", pid)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
+// file names what was read of a process in /proc, or that there is no such file any more.
+func (st *stage) file(c *child, name string) string {
+	path := fmt.Sprintf("/proc/%d/%s", c.Pid(), name)
+	if st.dead[c.name] {
+		path += ": no such file"
+	}
+	return path
 }
 
 // byName orders segments by what scripts call them. The kernel's order is that of its
@@ -117,8 +146,8 @@ func (st *stage) showSight(s *step, want, got sight, all views) {
 	}
 	for _, c := range st.procs {
 		w, g := want.procs[c.name], got.procs[c.name]
-		show(factAreas(c.name), fmt.Sprintf("/proc/%d/maps", c.Pid()), rawMaps(all[c.name]), expandMaps(w.maps), w.maps == g.maps)
-		show(factTable(c.name), fmt.Sprintf("/proc/%d/pagemap", c.Pid()), shortTable(g.maps, g.table), shortTable(w.maps, w.table), w.table == g.table)
+		show(factAreas(c.name), st.file(c, "maps"), rawMaps(all[c.name]), expandMaps(w.maps), w.maps == g.maps)
+		show(factTable(c.name), st.file(c, "pagemap"), shortTable(g.maps, g.table), shortTable(w.maps, w.table), w.table == g.table)
 	}
 	show(factSegments, "/proc/sysvipc/shm", got.segmentsText(), want.segmentsText(), want.segments == got.segments)
 }

@@ -21,6 +21,9 @@ type stage struct {
 	procs   []*child
 	players []player
 	users   []model.User // who they are
+	// dead are those that were ended, until the step after that: who has their name then
+	// is another process.
+	dead map[string]bool
 	// told is what was last shown, by fact: what has not changed is not told again.
 	told map[string]string
 }
@@ -34,7 +37,7 @@ type player struct {
 
 // stage starts processes that play, with the names A, B and so on.
 func (x *lab) stage(players ...player) *stage {
-	st := &stage{lab: x, cast: live.NewCast(), told: map[string]string{factSegments: none}}
+	st := &stage{lab: x, cast: live.NewCast(), told: map[string]string{factSegments: none}, dead: map[string]bool{}}
 	st.cast.Key = x.freshKey()
 	for _, p := range players {
 		if p.dir == "" {
@@ -76,7 +79,7 @@ func (st *stage) end(n note, name string) {
 	x := st.lab
 	i := slices.IndexFunc(st.procs, func(c *child) bool { return c.name == name })
 	c := st.procs[i]
-	p := plan{who: name, pid: c.Pid(), title: n.title, call: fmt.Sprintf("kill(%d, SIGKILL)", c.Pid()), why: n.why}
+	p := plan{who: name, pids: []int{c.Pid()}, title: n.title, call: fmt.Sprintf("kill(%d, SIGKILL)", c.Pid()), why: n.why}
 	st.world.Do(model.Op{Proc: name, Call: "exit"})
 	p.expect = append(p.expect, expect("ended by", is, "SIGKILL"))
 	want := st.foretold()
@@ -90,9 +93,11 @@ func (st *stage) end(n note, name string) {
 			how = "SIGKILL"
 		}
 		s.show("ended by", how, "waitpid")
-		st.procs[i] = st.enter(st.players[i])
+		st.dead[name] = true
 		st.compare(s, want, n)
 	})
+	delete(st.dead, name)
+	st.procs[i] = st.enter(st.players[i])
 }
 
 // freshKey is a key that nobody has, with room for some more behind it.
@@ -154,7 +159,7 @@ func (st *stage) do(n note, line string) live.Answer {
 	op, err := model.ParseOp(line)
 	x.check(err)
 	before := st.world.Table(op.Proc)
-	p := plan{who: op.Proc, pid: st.pid(op.Proc), title: n.title, call: st.cast.Text(op), why: n.why}
+	p := plan{who: op.Proc, pids: []int{st.pid(op.Proc)}, title: n.title, call: st.cast.Text(op), why: n.why}
 	out := st.world.Do(op)
 	if x.opts.foretell != nil {
 		x.opts.foretell(op, &out)
@@ -184,6 +189,7 @@ func (st *stage) do(n note, line string) live.Answer {
 		if id := answer.ID; id >= 0 {
 			x.remember("shm", id)
 		}
+		st.checkMeans(op, out, answer.Outcome)
 		s.show(resultOf(op), result(op, answer.Outcome), fromOf(op))
 		if counts {
 			s.showFaults(v.Faults)
@@ -193,22 +199,13 @@ func (st *stage) do(n note, line string) live.Answer {
 	return answer
 }
 
-// checkLimits ends the experiment where the limits of this machine are too small for it. The
-// model knows them, so it would agree with the kernel in every refusal, and the text would
-// speak of what did not happen. No experiment makes a segment that may be refused otherwise.
-func (st *stage) checkLimits(op model.Op, out model.Outcome) {
-	if op.Call == "shmget" && (out.Errno == syscall.ENOSPC || out.Errno == syscall.EINVAL) {
-		st.lab.fail(fmt.Errorf("limits of this machine are too small for it: %s: %w; raise kernel.shmmni, kernel.shmmax or kernel.shmall",
-			st.cast.Text(op), out.Errno))
-	}
-}
-
 // several does operations of several processes as one step. Only what is there afterwards is
 // looked at.
 func (st *stage) several(n note, lines ...string) {
 	x := st.lab
 	p := plan{title: n.title, why: n.why}
 	var ops []model.Op
+	var outs []model.Outcome
 	var calls, who, results []string
 	for _, line := range lines {
 		op, err := model.ParseOp(line)
@@ -216,24 +213,26 @@ func (st *stage) several(n note, lines ...string) {
 		ops = append(ops, op)
 		calls = append(calls, op.Proc+": "+st.cast.Text(op))
 		if !slices.Contains(who, op.Proc) {
-			who = append(who, op.Proc)
+			who, p.pids = append(who, op.Proc), append(p.pids, st.pid(op.Proc))
 		}
 		out := st.world.Do(op)
 		if x.opts.foretell != nil {
 			x.opts.foretell(op, &out)
 		}
 		st.checkLimits(op, out)
+		outs = append(outs, out)
 		results = append(results, result(op, out.String()))
 	}
-	p.who, p.pid, p.call = strings.Join(who, " and "), st.pid(who[0]), strings.Join(calls, "; ")
+	p.who, p.call = strings.Join(who, " and "), strings.Join(calls, "; ")
 	p.expect = append(p.expect, expect(factResults, is, strings.Join(results, ", ")).byModel())
 	want := st.foretold()
 	p.expect = append(append(p.expect, st.expectations(want, n.quiet)...), n.expect...)
 	x.step(p, func(s *step) {
 		var answers []string
-		for _, op := range ops {
+		for i, op := range ops {
 			answer, err := st.cast.Do(op)
 			x.check(err)
+			st.checkMeans(op, outs[i], answer.Outcome)
 			answers = append(answers, result(op, answer.Outcome))
 		}
 		s.show(factResults, strings.Join(answers, ", "), "what the calls returned")

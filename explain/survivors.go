@@ -163,7 +163,8 @@ func (f fileSystem) behind() string {
 	return "none"
 }
 
-// refused begins the answer of secondRole if it may not.
+// refused begins the answer of a process that could not do what it was told; what follows
+// is why.
 const refused = "refused: "
 
 // secondRole maps what it is told the path of, and answers with the first byte and the

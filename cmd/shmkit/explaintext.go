@@ -49,11 +49,7 @@ func (t *textPage) announce(s *explain.Step) {
 
 func (t *textPage) title(s *explain.Step) {
 	t.line("%s", t.bold(fmt.Sprintf("%2d. %s", s.Number, s.Title)))
-	who := s.Process
-	if s.PID != 0 {
-		who = fmt.Sprintf("%s, pid %d", who, s.PID)
-	}
-	t.line("    %s", t.dim(who))
+	t.line("    %s", t.dim(s.Who()))
 	for _, line := range wrapText(s.Call, textWidth-6) {
 		t.line("      %s", line)
 	}

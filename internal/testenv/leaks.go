@@ -156,6 +156,18 @@ func ours(id SysVID) bool {
 	return descendants.has(id.Creator) && !alive(id.Creator)
 }
 
+// Started tells of a process that was not started by this package, but is a child all the
+// same: what it makes is ours.
+func Started(pid int) { descendants.add(pid) }
+
+// OurSysVIDs lists the objects that this process or a child of it has made. In a namespace
+// that is not the tests' own, where others make some too, it has only those of which that is
+// known: segments, and what has a key of the tests.
+func OurSysVIDs() ([]SysVID, error) {
+	all, err := SysVIDs()
+	return slices.DeleteFunc(all, func(id SysVID) bool { return !ours(id) }), err
+}
+
 // warmUp makes the runtime open what it opens at first use and then keeps: the
 // descriptors of its poller.
 func warmUp() {
