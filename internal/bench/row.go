@@ -37,7 +37,11 @@ type Row struct {
 	// Ratio is the median in that of the yardstick, which was measured in turn with it.
 	Ratio float64 `json:"ratio,omitempty"`
 
+	// Paired is how many times as long as its partner it takes (Options.Paired), slice beside slice; nil if it has none.
+	Paired *Spread `json:"paired,omitempty"`
+
 	slices []float64
+	paired []float64
 	hist   *hdrhistogram.Histogram
 	spent  float64 // ns of CPU
 	slept  float64
@@ -89,6 +93,10 @@ func (r *Row) finish() {
 		return
 	}
 	r.Nanoseconds = spreadOf(r.slices)
+	if len(r.paired) > 0 {
+		s := spreadOf(r.paired)
+		r.Paired = &s
+	}
 	r.PerSecond = 1e9 / r.Nanoseconds.Median
 	r.BytesPerSecond = r.PerSecond * float64(r.Size)
 	r.CPU, r.Sleeps, r.Sender = r.spent/float64(r.Operations), r.slept/float64(r.Operations), r.sent/float64(r.Operations)
