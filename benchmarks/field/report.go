@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 
@@ -70,7 +71,8 @@ Made by `+"`%s`"+`, which says how it measures in [field/README.md](field/README
 | machine | %s, %d CPUs, Linux %s |
 | shmkit | %s, %s |
 | compiler | %s |
-`, command, m.CPU, m.CPUs, m.Kernel, commit, m.Go, compiler(ctx))
+| scheduled | %s |
+`, command, m.CPU, m.CPUs, m.Kernel, commit, m.Go, compiler(ctx), scheduled())
 	for _, p := range s.built {
 		fmt.Fprintf(&b, "| %s | %s %s |\n", p.title, p.pkg[0], version(ctx, p.pkg[0]))
 	}
@@ -138,6 +140,26 @@ func losses(b *strings.Builder, all []*bench.Result) {
 // commit is what was measured, as git calls it.
 func commit(ctx context.Context) string {
 	return firstLine(ctx, "git", "describe", "--always", "--dirty")
+}
+
+// scheduled is how the kernel runs this and what it starts: chrt(1) puts it before all else on the machine.
+func scheduled() string {
+	text, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return "unknown"
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 39 {
+		return "unknown"
+	}
+	switch fields[38] { // policy, see proc_pid_stat(5)
+	case "0":
+		return "as all programs are"
+	case "1", "2":
+		return "before all others, by chrt(1), priority " + fields[37]
+	}
+	return "policy " + fields[38]
 }
 
 func compiler(ctx context.Context) string { return firstLine(ctx, "g++", "--version") }
