@@ -73,7 +73,7 @@ func peers() []peer {
 			ways: messages("iceoryx", "two services by loan: take in a loop, or a WaitSet", 0, nil, bench.Spin, bench.Block),
 		},
 		{
-			name: "locks", title: "the C library's robust mutex and semaphore", source: "locks.cpp", pkg: []string{"libc6"},
+			name: "locks", title: "the C library's robust mutex, condition and semaphore", source: "locks.cpp", pkg: []string{"libc6"},
 			ways: []bench.Foreign{
 				{Name: "robust mutex", About: "pthread_mutex_lock and unlock, robust and shared between processes", Suite: "sync", Groups: locked},
 				{Name: "robust mutex and cond", About: "pthread_cond_signal and wait under a robust mutex, shared between processes", Suite: "sync", Groups: []string{bench.GroupTurns}},

@@ -82,7 +82,7 @@ Made by `+"`%s`"+`, which says how it measures in [field/README.md](field/README
 	b.WriteString(`
 How long an operation takes: round trips are the median of single ones, all else the median of slices; between what the middle half of the slices lie; in times of
 the first yardstick in brackets, which is what the hardware takes, both as medians; and how many times as long it takes as what shmkit has for the same work, called in the same way. That
-ratio is of two slices, some milliseconds each, one right beside the other: the median of all, and what half of them lie between. CPU is what both processes together take for an operation.
+ratio is of the same figure of two slices, some milliseconds each, one right beside the other: the median of all, and what half of them lie between. CPU is what both processes together take for an operation.
 
 Called in the same way does not mean that both sleep: topics and locks of shmkit look for some microseconds before they do, and with a partner that answers at once they
 never come to it. What does sleep in its call, as the kernel's ways do, pays for that here, and "spin" rows show what it is without.
@@ -111,7 +111,7 @@ func table(b *strings.Builder, rows []*bench.Row) {
 		} else if p := r.Paired; p != nil {
 			beside = fmt.Sprintf("%s (%s–%s)", bench.Factor(p.Median), bench.Factor(p.Low), bench.Factor(p.High))
 		}
-		fmt.Fprintf(b, "| %s | %ss | %ss–%ss | %s | %s | %s | %ss |\n", name, bench.Seconds(r.Typical()), bench.Seconds(r.Nanoseconds.Low), bench.Seconds(r.Nanoseconds.High),
+		fmt.Fprintf(b, "| %s | %ss | %ss–%ss | %s | %s | %s | %ss |\n", name, bench.Seconds(r.Typical()), bench.Seconds(r.Typicals.Low), bench.Seconds(r.Typicals.High),
 			bench.Factor(r.Ratio), beside, bench.Count(r.PerSecond), bench.Seconds(r.CPU))
 	}
 }

@@ -40,12 +40,16 @@ type Row struct {
 	// Paired is how many times as long as its partner it takes (Options.Paired), slice beside slice; nil if it has none.
 	Paired *Spread `json:"paired,omitempty"`
 
-	slices []float64
-	paired []float64
-	hist   *hdrhistogram.Histogram
-	spent  float64 // ns of CPU
-	slept  float64
-	sent   float64
+	// Typicals is Typical slice by slice.
+	Typicals Spread `json:"-"`
+
+	slices   []float64
+	typicals []float64
+	paired   []float64
+	hist     *hdrhistogram.Histogram
+	spent    float64 // ns of CPU
+	slept    float64
+	sent     float64
 }
 
 // A Spread is a median and the quartiles.
@@ -77,14 +81,7 @@ func (r *Row) add(n int, got reply) error {
 	if r.hist == nil {
 		r.hist = newHistogram()
 	}
-	if len(got.Samples) > 0 {
-		rec := recorder{r.hist}
-		for _, ns := range got.Samples {
-			rec.add(ns)
-		}
-		return nil
-	}
-	return addText(r.hist, got.Times)
+	return addTimes(r.hist, got)
 }
 
 // finish makes the figures of the slices.
@@ -93,6 +90,9 @@ func (r *Row) finish() {
 		return
 	}
 	r.Nanoseconds = spreadOf(r.slices)
+	if len(r.typicals) > 0 {
+		r.Typicals = spreadOf(r.typicals)
+	}
 	if len(r.paired) > 0 {
 		s := spreadOf(r.paired)
 		r.Paired = &s
