@@ -12,11 +12,16 @@ import (
 	"time"
 
 	"github.com/shmkit/shmkit/internal/bench"
+	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/internal/testenv"
 	"github.com/shmkit/shmkit/sysv"
 )
 
 func TestMain(m *testing.M) {
+	if race.Enabled {
+		fmt.Println("skipped: what is measured is not what the race detector makes of it, and takes minutes")
+		return
+	}
 	bench.Main()
 	testenv.Main(m, nil)
 }

@@ -3,16 +3,22 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 func TestMain(m *testing.M) {
+	if race.Enabled {
+		fmt.Println("skipped: what is measured is not what the race detector makes of it, and takes minutes")
+		return
+	}
 	morePaths = testPaths()
 	walkIfTold()
 	testenv.Main(m, nil)

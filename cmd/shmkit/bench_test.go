@@ -14,19 +14,24 @@ import (
 	"unicode/utf8"
 
 	"github.com/shmkit/shmkit/internal/bench"
+	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 // Every suite runs, however short, and what it shows fits a terminal.
+// fewWays are enough of each suite to see what becomes of them: all of them take minutes.
+var fewWays = map[string]string{
+	"latency": "pipe,topic", "throughput": "pipe,topic", "sync": "Mutex,Event,pipe", "fanout": "pipe,topic", "file": "read,ReadAt",
+}
+
 func TestBenchShowsEverySuite(t *testing.T) {
+	notUnderRace(t)
 	for _, suite := range bench.Suites() {
 		t.Run(suite, func(t *testing.T) {
 			dir := t.TempDir()
 			file, page := filepath.Join(dir, "r.json"), filepath.Join(dir, "r.html")
 			args := []string{"bench", suite, "--duration", "1ms", "--sizes", "64", "--json", file, "--html", page}
-			if suite == "latency" || suite == "throughput" {
-				args = append(args, "--ways", "pipe,topic")
-			}
+			args = append(args, "--ways", fewWays[suite])
 			r := runProcess(t, nil, nil, args...)
 			if r.code != exitDone || r.err != "" {
 				t.Fatalf("exit code %d: %s", r.code, r.err)
@@ -82,6 +87,7 @@ func decodeBench(t *testing.T, text []byte) *bench.Result {
 
 // Programs read these names: they stay.
 func TestBenchJSONOnStandardOutput(t *testing.T) {
+	notUnderRace(t)
 	r := runProcess(t, nil, nil, "bench", "latency", "--duration", "1ms", "--sizes", "8", "--ways", "topic", "--json", "-")
 	if r.code != exitDone || r.err != "" {
 		t.Fatalf("exit code %d: %s", r.code, r.err)
@@ -119,6 +125,7 @@ func hasKeys(t *testing.T, m map[string]any, want string) {
 }
 
 func TestBenchRefusesWhatIsWrong(t *testing.T) {
+	notUnderRace(t)
 	for line, why := range map[string]string{
 		"bench speed":                      `there is no suite "speed"; there are latency, throughput`,
 		"bench --sizes 64,big":             "--sizes 64,big: ",
@@ -139,6 +146,7 @@ func TestBenchRefusesWhatIsWrong(t *testing.T) {
 }
 
 func TestBenchSaysHowFarItIs(t *testing.T) {
+	notUnderRace(t)
 	var line bytes.Buffer
 	b := &benching{app: &app{}, progress: &progress{w: &line, columns: func() int { return 30 }}}
 	b.show(bench.Progress{Done: 3, All: 12, Now: "latency topic 64"})
@@ -153,6 +161,7 @@ func TestBenchSaysHowFarItIs(t *testing.T) {
 
 // Whenever it is asked to end, or killed, nothing stays, and no half of a file.
 func TestBenchThatEndsEarlyLeavesNothing(t *testing.T) {
+	notUnderRace(t)
 	rounds := 2
 	if testing.Short() {
 		rounds = 1
@@ -237,4 +246,12 @@ func posixQueues(t *testing.T) (names []string) {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+// notUnderRace: what is measured is not what the race detector makes of it, and takes minutes.
+func notUnderRace(t *testing.T) {
+	t.Helper()
+	if race.Enabled {
+		t.Skip("measuring under the race detector takes minutes")
+	}
 }

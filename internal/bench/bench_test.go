@@ -10,10 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shmkit/shmkit/internal/race"
 	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 func TestMain(m *testing.M) {
+	if race.Enabled {
+		fmt.Println("skipped: what is measured is not what the race detector makes of it, and takes minutes")
+		return
+	}
 	moreWays, moreLocks, moreSignals, moreFans, moreFileWays = badWays(), badLocks(), badSignals(), badFans(), badFileWays()
 	Main()
 	testenv.Main(m, nil)
@@ -33,6 +38,9 @@ func names(all []way) (names []string) {
 }
 
 func TestMessagesGoEveryWay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a hundred processes, twice")
+	}
 	for suite, size := range map[string]int{"latency": 8, "throughput": 5000} {
 		t.Run(suite, func(t *testing.T) {
 			o := short(suite, names(allWays())...)

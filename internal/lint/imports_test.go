@@ -85,7 +85,7 @@ var layers = []layer{
 	{pkg: "internal/kind/mapkind", may: []string{"inspect", "internal/address", "internal/kind", "internal/kind/inode"}},
 	// A screen of the command, on what inspect tells.
 	{pkg: "internal/filescan", may: []string{"filemap"}},
-	{pkg: "internal/bench", may: []string{"internal/filescan", ".", "sysv", "memfd", "filemap", "pshared", "queue", "topic", "internal/sys"}},
+	{pkg: "internal/bench", may: []string{"internal/filescan", ".", "sysv", "memfd", "filemap", "pshared", "queue", "topic", "internal/sys"}, tests: []string{"internal/race"}},
 	{pkg: "internal/bench/report", may: []string{"internal/bench", "internal/kind"}},
 	{pkg: "internal/top", may: []string{"inspect", "internal/kind", "internal/proc"}, tests: []string{"filemap", "pshared", "queue", "topic"}},
 	{pkg: "cmd/...", may: []string{anything}},
