@@ -52,14 +52,25 @@ func allAims() []aim {
 }
 
 // found is the least ratio among the rows of an aim, and whose it is; nothing if none was measured.
-func (a *aim) found(rows []*bench.Row) (ratio float64, way string) {
-	ratio = math.Inf(1)
+func (a *aim) found(rows []*bench.Row) (ratio bench.Spread, way string) {
+	ratio.Median = math.Inf(1)
 	for _, r := range rows {
-		if r.Paired != nil && a.is(r) && r.Paired.Median < ratio {
-			ratio, way = r.Paired.Median, r.Name()
+		if r.Paired != nil && a.is(r) && r.Paired.Median < ratio.Median {
+			ratio, way = *r.Paired, r.Name()
 		}
 	}
 	return ratio, way
+}
+
+// verdict is clear where what half of the slices lie between is on one side. Another run may still be on the other.
+func (a *aim) verdict(ratio bench.Spread) string {
+	switch {
+	case ratio.Low >= a.least:
+		return "reached"
+	case ratio.High < a.least:
+		return "**missed**"
+	}
+	return "**not clear**"
 }
 
 // aims says what was asked for, and what came of it.
@@ -71,11 +82,8 @@ func aims(b *strings.Builder, all []*bench.Result) {
 			if way == "" {
 				continue // nobody to compare with
 			}
-			verdict := "reached"
-			if ratio < a.least {
-				verdict = "**missed**"
-			}
-			fmt.Fprintf(b, "| %s | %s | ≥ %s × | %s × | %s | %s |\n", a.what, res.Machine.Place, bench.Factor(a.least), bench.Factor(ratio), way, verdict)
+			fmt.Fprintf(b, "| %s | %s | ≥ %s × | %s × (%s–%s) | %s | %s |\n", a.what, res.Machine.Place, bench.Factor(a.least), bench.Factor(ratio.Median),
+				bench.Factor(ratio.Low), bench.Factor(ratio.High), way, a.verdict(ratio))
 		}
 	}
 }

@@ -86,6 +86,8 @@ ratio is of the same figure of two slices, some milliseconds each, one right bes
 
 Called in the same way does not mean that both sleep: topics and locks of shmkit look for some microseconds before they do, and with a partner that answers at once they
 never come to it. What does sleep in its call, as the kernel's ways do, pays for that here, and "spin" rows show what it is without.
+
+This is one run. Some rows were on the other side of shmkit, or of an aim, in another one on the same machine: [field/README.md](field/README.md) says which.
 `)
 	aims(&b, all)
 	losses(&b, all)
