@@ -53,6 +53,9 @@ func built(t *testing.T, name string) *set {
 		if err := s.close(); err != nil {
 			t.Error(err)
 		}
+		if _, err := os.Stat("/dev/shm/iceoryx_mgmt"); s.daemon != nil && err == nil {
+			t.Error("the daemon's memory is still there") // its programs were killed, and it aborts then
+		}
 	})
 	if len(s.missing) > 0 {
 		t.Skip(strings.Join(s.missing, "; "))
