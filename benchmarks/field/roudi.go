@@ -58,8 +58,8 @@ func startRouDi(ctx context.Context) (*daemon, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, "iox-roudi", "-c", config.Name())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it removes its memory
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // it ends with who started it, however that ends
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }          // it removes its memory
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.StdoutPipe()
 	if err != nil {
