@@ -2,7 +2,7 @@
 // shmkit's own do, in the same run, by turns. It needs a C++ compiler and what Debian packages of the others; what is missing is said
 // and left out.
 //
-//	go run ./benchmarks/field [-suites a,b] [-sizes 64,4096] [-duration D] [-rounds N] [-results FILE] [-list]
+//	go run ./benchmarks/field [-suites a,b] [-ways a,b] [-sizes 64,4096] [-duration D] [-rounds N] [-results FILE] [-list]
 //
 // README.md beside this file says how it measures, and what was compared with what.
 package main
@@ -50,6 +50,7 @@ func run(ctx context.Context, args []string, out, errors io.Writer) (err error) 
 	f := flag.NewFlagSet("field", flag.ContinueOnError)
 	f.SetOutput(errors)
 	suites := f.String("suites", "latency,throughput,sync", "suites, with commas between them")
+	ways := f.String("ways", "", "of shmkit's and the kernel's ways from Go these, with commas between them; the default is all")
 	sizes := f.String("sizes", "64,4096,1048576,4194304", "bytes of messages, with commas between them")
 	peers := f.String("peers", "", "other systems, with commas between them; the default is all")
 	duration := f.Duration("duration", time.Second, "how long each row is timed, all in all")
@@ -65,7 +66,7 @@ func run(ctx context.Context, args []string, out, errors io.Writer) (err error) 
 	if *list {
 		return listPeers(out)
 	}
-	work := &field{results: *results, command: strings.TrimSpace("go run ./benchmarks/field " + strings.Join(args, " ")), options: bench.Options{Suites: strings.Split(*suites, ","), Duration: *duration, Rounds: *rounds}}
+	work := &field{results: *results, command: strings.TrimSpace("go run ./benchmarks/field " + quoted(args)), options: bench.Options{Suites: strings.Split(*suites, ","), Duration: *duration, Rounds: *rounds}}
 	for text := range strings.SplitSeq(*sizes, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil {
@@ -73,10 +74,25 @@ func run(ctx context.Context, args []string, out, errors io.Writer) (err error) 
 		}
 		work.options.Sizes = append(work.options.Sizes, n)
 	}
+	if *ways != "" {
+		work.options.Ways = strings.Split(*ways, ",")
+	}
 	if *peers != "" {
 		work.peers = strings.Split(*peers, ",")
 	}
 	return work.run(ctx, out, errors)
+}
+
+// quoted are arguments as a shell takes them.
+func quoted(args []string) string {
+	var all []string
+	for _, a := range args {
+		if strings.Contains(a, " ") {
+			a = "'" + a + "'"
+		}
+		all = append(all, a)
+	}
+	return strings.Join(all, " ")
 }
 
 // run builds, measures bound to CPUs and then not, and writes what came of it.
@@ -89,7 +105,8 @@ func (f *field) run(ctx context.Context, out, notes io.Writer) (err error) {
 	for _, why := range built.missing {
 		fmt.Fprintln(notes, "left out:", why)
 	}
-	f.options.Foreign = built.ways
+	f.options.Foreign, f.options.Paired = built.ways, paired
+	measured := commit(ctx) // now: who works on it meanwhile may have another one in the end
 	f.options.Progress = func(p bench.Progress) {
 		for i, r := range p.Complete {
 			if i == 0 {
@@ -116,6 +133,6 @@ func (f *field) run(ctx context.Context, out, notes io.Writer) (err error) {
 	if f.results == "" {
 		return nil
 	}
-	text := report(ctx, all, built, f.command)
+	text := report(ctx, all, built, f.command, measured)
 	return os.WriteFile(f.results, []byte(text), 0o644)
 }

@@ -33,8 +33,7 @@ type peer struct {
 // locked are the groups of locks, see bench.
 var locked = []string{bench.GroupAlone, bench.GroupBoth}
 
-// messages are the ways of messages of a program, both suites. ZeroMQ cannot spin on two CPUs: a thread of its own, which does
-// the work, needs the CPU that who spins takes.
+// messages are the ways of messages of a program, both suites.
 func messages(name, about string, most int, clean func(string) error, waits ...bench.Wait) (all []bench.Foreign) {
 	for _, suite := range []string{"latency", "throughput"} {
 		all = append(all, bench.Foreign{Name: name, About: about, Suite: suite, Waits: waits, Most: most, Clean: clean})
@@ -48,17 +47,25 @@ func peers() []peer {
 			name: "kernel", title: "the kernel's ways, from C++", source: "kernel.cpp", pkg: []string{"libc6"},
 			ways: slices.Concat(
 				messages("C pipe", "two pipes, from C++", 0, nil, bench.Spin, bench.Block),
+				messages("C unix datagram", "two Unix datagram sockets, from C++", 64<<10, nil, bench.Spin, bench.Block),
 				messages("C unix stream", "a Unix stream socket, from C++", 0, nil, bench.Spin, bench.Block),
 				messages("C tcp", "TCP over loopback, from C++", 0, nil, bench.Spin, bench.Block)),
 		},
 		{
-			name: "boost", title: "Boost.Interprocess, message_queue", source: "boost.cpp", headers: "boost/interprocess/ipc/message_queue.hpp",
-			pkg:  []string{"libboost-dev"},
-			ways: messages("Boost message_queue", "two message_queues: receive waits in a condition of the C library, try_receive spins", 0, cleanBoost, bench.Spin, bench.Block),
+			name: "queues", title: "the kernel's message queues, from C++", source: "queues.cpp", pkg: []string{"libc6"},
+			ways: slices.Concat(
+				messages("C posix queue", "two POSIX message queues, from C++", 8<<10, cleanPosixQueues, bench.Spin, bench.Block),
+				messages("C sysv queue", "a System V message queue, from C++", 8<<10, cleanSysvQueue, bench.Spin, bench.Block)),
+		},
+		{
+			name: "boost", title: "Boost.Interprocess, message_queue and named_mutex", source: "boost.cpp", headers: "boost/interprocess/ipc/message_queue.hpp",
+			pkg: []string{"libboost-dev"},
+			ways: append(messages("Boost message_queue", "two message_queues: receive waits in a condition of the C library, try_receive spins", 0, cleanBoost, bench.Spin, bench.Block),
+				bench.Foreign{Name: "Boost named_mutex", About: "lock and unlock of a named_mutex, which is not robust", Suite: "sync", Groups: locked, Clean: cleanBoost}),
 		},
 		{
 			name: "zeromq", title: "ZeroMQ, ZMQ_PAIR over ipc://", source: "zeromq.cpp", headers: "zmq.h", pkg: []string{"libzmq3-dev"}, flags: []string{"-lzmq"},
-			ways: messages("ZeroMQ", "a ZMQ_PAIR over ipc://, zmq_send and zmq_recv", 0, nil, bench.Block),
+			ways: messages("ZeroMQ", "a ZMQ_PAIR over ipc://, zmq_send and zmq_recv; spinning is ZMQ_DONTWAIT with sched_yield, for the thread that does the work", 0, nil, bench.Spin, bench.Block),
 		},
 		{
 			name: "iceoryx", title: "Eclipse iceoryx, untyped publisher and subscriber", source: "iceoryx.cpp", headers: "iceoryx/v2.0.3/iceoryx_posh/popo/untyped_publisher.hpp",
@@ -66,24 +73,14 @@ func peers() []peer {
 			ways: messages("iceoryx", "two services by loan: take in a loop, or a WaitSet", 0, nil, bench.Spin, bench.Block),
 		},
 		{
-			name: "locks", title: "the C library's robust mutex and semaphore", source: "locks.cpp", pkg: []string{"libc6"},
+			name: "locks", title: "the C library's robust mutex, condition and semaphore", source: "locks.cpp", pkg: []string{"libc6"},
 			ways: []bench.Foreign{
 				{Name: "robust mutex", About: "pthread_mutex_lock and unlock, robust and shared between processes", Suite: "sync", Groups: locked},
-				{Name: "POSIX semaphore", About: "sem_wait and sem_post, shared between processes; nobody's death gives it back", Suite: "sync", Groups: append(locked, bench.GroupTurns)},
+				{Name: "robust mutex and cond", About: "pthread_cond_signal and wait under a robust mutex, shared between processes", Suite: "sync", Groups: []string{bench.GroupTurns}},
+				{Name: "POSIX semaphore", About: "sem_wait and sem_post, shared between processes; nobody's death gives it back", Suite: "sync", Groups: append(slices.Clone(locked), bench.GroupTurns)},
 			},
 		},
 	}
-}
-
-// cleanBoost removes the queues of a pair.
-func cleanBoost(folder string) error {
-	var err error
-	for _, end := range []string{"-there", "-back"} {
-		if e := os.Remove("/dev/shm/" + folder + end); !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
-	}
-	return err
 }
 
 // A set is the programs that could be built.

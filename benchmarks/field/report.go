@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 
@@ -11,27 +12,37 @@ import (
 
 // ours says which row of shmkit another one is compared with: what does the same work, and waits in the same way.
 func ours(rows []*bench.Row, r *bench.Row) *bench.Row {
-	var best *bench.Row
 	for _, o := range rows {
-		if !o.Ours || !comparable(o, r) {
-			continue
-		}
-		if best == nil || o.Typical() < best.Typical() {
-			best = o
+		if paired(r.Trial, o.Trial) {
+			return o
 		}
 	}
-	return best
+	return nil
 }
 
-// comparable: messages are compared with topics, by copy or by loan, a lock with a Mutex, a signal with all.
-func comparable(o, r *bench.Row) bool {
-	switch {
-	case r.Suite != "sync":
-		return (o.Way == "topic" || o.Way == "topic loan") && o.Wait == r.Wait
-	case r.Group == bench.GroupAlone || r.Group == bench.GroupBoth:
-		return o.Way == "Mutex"
+// large is from how many bytes on it is worth while to lend a message.
+const large = 64 << 10
+
+// paired says whether o is the row of shmkit for r, which is measured right beside it.
+func paired(r, o bench.Trial) bool {
+	if r.Ours || r.Yardstick || !o.Ours {
+		return false
 	}
-	return o.Way == "Event" || o.Way == "CountingSemaphore" || o.Way == "Mutex and Cond"
+	switch {
+	case r.Suite == "fanout":
+		return o.Way == "topic"
+	case r.Suite != "sync":
+		way := "topic"
+		if r.Way == "iceoryx" && r.Size >= large { // the one that lends as well
+			way = "topic loan"
+		}
+		return o.Way == way && o.Wait == r.Wait
+	case r.Group == bench.GroupAlone || r.Group == bench.GroupBoth:
+		return !r.Shared && o.Way == "Mutex"
+	case r.Way == "robust mutex and cond":
+		return o.Way == "Mutex and Cond"
+	}
+	return o.Way == "CountingSemaphore"
 }
 
 // contests are rows that were compared with each other.
@@ -48,7 +59,7 @@ func contests(all []*bench.Row) (groups [][]*bench.Row) {
 }
 
 // report is what stands in RESULTS.md.
-func report(ctx context.Context, all []*bench.Result, s *set, command string) string {
+func report(ctx context.Context, all []*bench.Result, s *set, command, commit string) string {
 	var b strings.Builder
 	m := all[0].Machine
 	fmt.Fprintf(&b, `# shmkit beside other systems
@@ -60,7 +71,8 @@ Made by `+"`%s`"+`, which says how it measures in [field/README.md](field/README
 | machine | %s, %d CPUs, Linux %s |
 | shmkit | %s, %s |
 | compiler | %s |
-`, command, m.CPU, m.CPUs, m.Kernel, commit(ctx), m.Go, compiler(ctx))
+| scheduled | %s |
+`, command, m.CPU, m.CPUs, m.Kernel, commit, m.Go, compiler(ctx), scheduled())
 	for _, p := range s.built {
 		fmt.Fprintf(&b, "| %s | %s %s |\n", p.title, p.pkg[0], version(ctx, p.pkg[0]))
 	}
@@ -69,10 +81,15 @@ Made by `+"`%s`"+`, which says how it measures in [field/README.md](field/README
 	}
 	b.WriteString(`
 How long an operation takes: round trips are the median of single ones, all else the median of slices; between what the middle half of the slices lie; in times of
-the yardstick in brackets, which is what the hardware takes; and how many times as long it takes as what shmkit has for the same work, waiting in the same way. CPU is
-what both processes together take for an operation.
+the first yardstick in brackets, which is what the hardware takes, both as medians; and how many times as long it takes as what shmkit has for the same work, called in the same way. That
+ratio is of the same figure of two slices, some milliseconds each, one right beside the other: the median of all, and what half of them lie between. CPU is what both processes together take for an operation.
+
+Called in the same way does not mean that both sleep: topics and locks of shmkit look for some microseconds before they do, and with a partner that answers at once they
+never come to it. What does sleep in its call, as the kernel's ways do, pays for that here, and "spin" rows show what it is without.
+
+This is one run. Some rows were on the other side of shmkit, or of an aim, in another one on the same machine: [field/README.md](field/README.md) says which.
 `)
-	aims(&b, all[0].Rows)
+	aims(&b, all)
 	losses(&b, all)
 	for _, res := range all {
 		fmt.Fprintf(&b, "\n## Processes %s\n", res.Machine.Place)
@@ -93,10 +110,10 @@ func table(b *strings.Builder, rows []*bench.Row) {
 		name, beside := r.Name(), ""
 		if r.Ours {
 			name = "**" + name + "**"
-		} else if o := ours(rows, r); o != nil && !r.Yardstick {
-			beside = bench.Factor(r.Typical() / o.Typical())
+		} else if p := r.Paired; p != nil {
+			beside = fmt.Sprintf("%s (%s–%s)", bench.Factor(p.Median), bench.Factor(p.Low), bench.Factor(p.High))
 		}
-		fmt.Fprintf(b, "| %s | %ss | %ss–%ss | %s | %s | %s | %ss |\n", name, bench.Seconds(r.Typical()), bench.Seconds(r.Nanoseconds.Low), bench.Seconds(r.Nanoseconds.High),
+		fmt.Fprintf(b, "| %s | %ss | %ss–%ss | %s | %s | %s | %ss |\n", name, bench.Seconds(r.Typical()), bench.Seconds(r.Typicals.Low), bench.Seconds(r.Typicals.High),
 			bench.Factor(r.Ratio), beside, bench.Count(r.PerSecond), bench.Seconds(r.CPU))
 	}
 }
@@ -109,11 +126,11 @@ func losses(b *strings.Builder, all []*bench.Result) {
 		for _, rows := range contests(res.Rows) {
 			for _, r := range rows {
 				o := ours(rows, r)
-				if r.Yardstick || r.Impossible != "" || r.Ours || o == nil || r.Typical() >= o.Typical() {
+				if o == nil || r.Paired == nil || r.Paired.Median >= 1 {
 					continue
 				}
 				found = true
-				fmt.Fprintf(b, "- %s (%s): %s takes %s of the time of %s.\n", bench.Title(r.Trial), res.Machine.Place, r.Name(), bench.Factor(r.Typical()/o.Typical()), o.Name())
+				fmt.Fprintf(b, "- %s (%s): %s takes %s of the time of %s.\n", bench.Title(r.Trial), res.Machine.Place, r.Name(), bench.Factor(r.Paired.Median), o.Name())
 			}
 		}
 	}
@@ -122,71 +139,29 @@ func losses(b *strings.Builder, all []*bench.Result) {
 	}
 }
 
-// An aim is a ratio that is asked for.
-type aim struct {
-	what               string
-	suite, group       string
-	size               int
-	other, our         string // ways
-	otherWait, ourWait bench.Wait
-	least              float64
-	found              float64 // 0: not measured
-}
-
-// aims says what was asked for, and what came of it.
-func aims(b *strings.Builder, rows []*bench.Row) {
-	list := []aim{
-		{what: "64 bytes there and back, beside iceoryx, both spinning", suite: "latency", size: 64, other: "iceoryx", our: "topic", otherWait: bench.Spin, ourWait: bench.Spin, least: 5},
-		{what: "64 bytes there and back, beside the best of the kernel's ways that sleep", suite: "latency", size: 64, other: "kernel", our: "topic", otherWait: bench.Block, ourWait: bench.Block, least: 50},
-		{what: "a stream of 64 bytes, beside Boost's message_queue, its own call", suite: "throughput", size: 64, other: "Boost message_queue", our: "topic", otherWait: bench.Block, ourWait: bench.Block, least: 4},
-		{what: "the same, both spinning", suite: "throughput", size: 64, other: "Boost message_queue", our: "topic", otherWait: bench.Spin, ourWait: bench.Spin, least: 4},
-		{what: "lock and unlock with nobody else, beside the robust mutex of the C library", suite: "sync", group: bench.GroupAlone, other: "robust mutex", our: "Mutex", otherWait: bench.Block, least: 1},
-	}
-	b.WriteString("\n## What was asked for\n\n| | asked for | measured | |\n|---|---|---|---|\n")
-	for _, a := range list {
-		a.look(rows)
-		verdict := "reached"
-		switch {
-		case a.found == 0:
-			continue // nobody to compare with
-		case a.found < a.least:
-			verdict = "**missed**"
-		}
-		fmt.Fprintf(b, "| %s | ≥ %s × | %s × | %s |\n", a.what, bench.Factor(a.least), bench.Factor(a.found), verdict)
-	}
-}
-
-// look finds the rows that an aim is about: the best of the others.
-func (a *aim) look(rows []*bench.Row) {
-	var other, our *bench.Row
-	for _, r := range rows {
-		if r.Suite != a.suite || r.Group != a.group || r.Size != a.size || r.Touched || r.Impossible != "" {
-			continue
-		}
-		if r.Way == a.our && !r.Foreign && r.Wait == a.ourWait {
-			our = r
-		}
-		is := r.Way == a.other || a.other == "kernel" && isKernel(r)
-		if is && r.Wait == a.otherWait && (other == nil || r.Typical() < other.Typical()) {
-			other = r
-		}
-	}
-	if our != nil && other != nil {
-		a.found = other.Typical() / our.Typical()
-	}
-}
-
-func isKernel(r *bench.Row) bool {
-	switch r.Way {
-	case "pipe", "unix stream", "unix datagram", "tcp", "posix queue", "sysv queue", "C pipe", "C unix stream", "C tcp":
-		return true
-	}
-	return false
-}
-
 // commit is what was measured, as git calls it.
 func commit(ctx context.Context) string {
 	return firstLine(ctx, "git", "describe", "--always", "--dirty")
+}
+
+// scheduled is how the kernel runs this and what it starts: chrt(1) puts it before all else on the machine.
+func scheduled() string {
+	text, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return "unknown"
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 39 {
+		return "unknown"
+	}
+	switch fields[38] { // policy, see proc_pid_stat(5)
+	case "0":
+		return "as all programs are"
+	case "1", "2":
+		return "before all others, by chrt(1), priority " + fields[37]
+	}
+	return "policy " + fields[38]
 }
 
 func compiler(ctx context.Context) string { return firstLine(ctx, "g++", "--version") }

@@ -4,8 +4,12 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -54,8 +58,8 @@ func startRouDi(ctx context.Context) (*daemon, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, "iox-roudi", "-c", config.Name())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it removes its memory
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // it ends with who started it, however that ends
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }          // it removes its memory
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -84,10 +88,30 @@ func startRouDi(ctx context.Context) (*daemon, error) {
 	return &daemon{cmd}, nil
 }
 
+// stop ends it. If one of its programs was killed, as in a run that fails, it may abort then instead of removing what it has.
 func (d *daemon) stop() error {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	_ = d.cmd.Wait() // by a signal, or with a code of its own
-	return nil
+	if err := d.cmd.Wait(); err == nil {
+		return nil
+	}
+	return removeRouDi()
+}
+
+// removeRouDi removes what a daemon leaves that has aborted: its memory, the segment of which has the name of the group; its locks and
+// sockets, and those of programs here. There is one on a machine at a time, so it was that one's.
+func removeRouDi() error {
+	group, err := user.LookupGroupId(strconv.Itoa(os.Getgid()))
+	if err != nil {
+		return err
+	}
+	names := []string{"/dev/shm/iceoryx_mgmt", "/dev/shm/" + group.Name, "/tmp/roudi", "/tmp/roudi.lock", "/tmp/iox-unique-roudi.lock"}
+	programs, err := filepath.Glob("/tmp/shmkit-iox-*")
+	for _, name := range append(names, programs...) {
+		if e := os.Remove(name); !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
 }

@@ -37,11 +37,19 @@ type Row struct {
 	// Ratio is the median in that of the yardstick, which was measured in turn with it.
 	Ratio float64 `json:"ratio,omitempty"`
 
-	slices []float64
-	hist   *hdrhistogram.Histogram
-	spent  float64 // ns of CPU
-	slept  float64
-	sent   float64
+	// Paired is how many times as long as its partner it takes (Options.Paired), slice beside slice; nil if it has none.
+	Paired *Spread `json:"paired,omitempty"`
+
+	// Typicals is Typical slice by slice.
+	Typicals Spread `json:"-"`
+
+	slices   []float64
+	typicals []float64
+	paired   []float64
+	hist     *hdrhistogram.Histogram
+	spent    float64 // ns of CPU
+	slept    float64
+	sent     float64
 }
 
 // A Spread is a median and the quartiles.
@@ -73,14 +81,7 @@ func (r *Row) add(n int, got reply) error {
 	if r.hist == nil {
 		r.hist = newHistogram()
 	}
-	if len(got.Samples) > 0 {
-		rec := recorder{r.hist}
-		for _, ns := range got.Samples {
-			rec.add(ns)
-		}
-		return nil
-	}
-	return addText(r.hist, got.Times)
+	return addTimes(r.hist, got)
 }
 
 // finish makes the figures of the slices.
@@ -89,6 +90,13 @@ func (r *Row) finish() {
 		return
 	}
 	r.Nanoseconds = spreadOf(r.slices)
+	if len(r.typicals) > 0 {
+		r.Typicals = spreadOf(r.typicals)
+	}
+	if len(r.paired) > 0 {
+		s := spreadOf(r.paired)
+		r.Paired = &s
+	}
 	r.PerSecond = 1e9 / r.Nanoseconds.Median
 	r.BytesPerSecond = r.PerSecond * float64(r.Size)
 	r.CPU, r.Sleeps, r.Sender = r.spent/float64(r.Operations), r.slept/float64(r.Operations), r.sent/float64(r.Operations)

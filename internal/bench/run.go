@@ -22,6 +22,9 @@ type Options struct {
 	// Progress is told what is going on; nil: nobody is.
 	Progress func(Progress)
 
+	// Paired says that a row is measured beside another one: right before or after each of its slices that one has a
+	// slice more, which counts for Row.Paired alone. nil: none is.
+	Paired func(row, with Trial) bool
 	// Foreign are ways of other systems.
 	Foreign []Foreign
 	// Rounds is how often processes are started anew. 0: 3.
@@ -270,11 +273,7 @@ func (b *bench) round(ctx context.Context, c *contest, round int) (err error) {
 	for turn := range turns {
 		for i := range all {
 			r := all[(i+turn*len(all)/turns)%len(all)]
-			got, err := r.pair.run(order{N: r.n, Record: true})
-			if err != nil {
-				return err
-			}
-			if err := r.row.add(r.n, got); err != nil {
+			if err := r.slice(b.o.partner(r, all), turn%2 == 0); err != nil {
 				return err
 			}
 			b.tell(r.row.Trial.String(), 1)

@@ -1,8 +1,9 @@
-// Boost.Interprocess: message_queue, which copies in and out under a mutex of the C library.
+// Boost.Interprocess: message_queue, which copies in and out under a mutex of the C library, and its named mutex.
 
 #include "side.hpp"
 
 #include <boost/interprocess/ipc/message_queue.hpp>
+#include <boost/interprocess/sync/named_mutex.hpp>
 
 namespace ip = boost::interprocess;
 
@@ -20,6 +21,13 @@ struct queues {
 	      back(ip::open_or_create, (r.a.name() + "-back").c_str(), depth(r.a.size), r.a.size), out(r.a.first ? there : back),
 	      in(r.a.first ? back : there), buf(r.a.size)
 	{
+	}
+
+	~queues()
+	{
+		if (r.a.first)
+			for (const char *end : {"-there", "-back"})
+				ip::message_queue::remove((r.a.name() + end).c_str());
 	}
 
 	void send(uint64_t seq)
@@ -46,9 +54,30 @@ struct queues {
 	}
 };
 
+// A named_mutex, which is not robust: who waits for one that has died waits for ever.
+struct named {
+	side::room &r;
+	std::string name = r.a.name() + "-mutex";
+	ip::named_mutex m{ip::open_or_create, name.c_str()};
+
+	explicit named(side::room &r) : r(r) {}
+	~named()
+	{
+		if (r.a.first)
+			ip::named_mutex::remove(name.c_str());
+	}
+	void lock() { m.lock(); }
+	void unlock() { m.unlock(); }
+};
+
 int main(int argc, char **argv)
 {
 	return side::run(argc, argv, [](side::room &r) {
+		if (r.a.way == "Boost named_mutex") {
+			named n(r);
+			side::serve_lock(r, n);
+			return;
+		}
 		queues q(r);
 		side::serve_messages(r, q);
 	});

@@ -72,7 +72,7 @@ struct topics {
 int main(int argc, char **argv)
 {
 	return side::run(argc, argv, [](side::room &r) {
-		std::string name = "field-" + std::to_string(getpid());
+		std::string name = "shmkit-iox-" + std::to_string(getpid());
 		r.unbound([&] { iox::runtime::PoshRuntime::initRuntime(iox::RuntimeName_t(iox::cxx::TruncateToCapacity, name)); });
 		topics t(r);
 		side::serve_messages(r, t);

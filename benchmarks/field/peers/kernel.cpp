@@ -1,6 +1,6 @@
 // The kernel's own ways, in C: that they are as fast from Go.
 
-#include "side.hpp"
+#include "meet.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -53,26 +53,14 @@ struct wire {
 	}
 };
 
-// Where something can fail for a moment, until the other side is ready.
-template <class f> int until(f open, const char *what)
-{
-	for (int i = 0; i < 5000; i++) {
-		int fd = open();
-		if (fd >= 0)
-			return fd;
-		usleep(1000);
-	}
-	failed(what);
-}
-
 static void fifos(side::room &r)
 {
 	std::string there = r.a.dir + "/there", back = r.a.dir + "/back";
 	if (r.a.first && (mkfifo(there.c_str(), 0600) || mkfifo(back.c_str(), 0600)))
 		failed("mkfifo");
 	// Opened for both, so that nobody waits here.
-	int t = until([&] { return open(there.c_str(), O_RDWR | O_CLOEXEC); }, "open");
-	int b = until([&] { return open(back.c_str(), O_RDWR | O_CLOEXEC); }, "open");
+	int t = side::until([&] { return open(there.c_str(), O_RDWR | O_CLOEXEC); }, "open");
+	int b = side::until([&] { return open(back.c_str(), O_RDWR | O_CLOEXEC); }, "open");
 	wire w(r, r.a.first ? b : t, r.a.first ? t : b);
 	side::serve_messages(r, w);
 }
@@ -112,7 +100,7 @@ static void unix_stream(side::room &r)
 		late l{r, fd};
 		side::serve_messages(r, l);
 	} else {
-		until([&] { return connect(fd, (sockaddr *)&a, sizeof a); }, "connect");
+		side::until([&] { return connect(fd, (sockaddr *)&a, sizeof a); }, "connect");
 		wire w(r, fd, fd);
 		side::serve_messages(r, w);
 	}
@@ -120,7 +108,6 @@ static void unix_stream(side::room &r)
 
 static void tcp(side::room &r)
 {
-	std::string file = r.a.dir + "/port";
 	sockaddr_in a = {};
 	socklen_t n = sizeof a;
 	a.sin_family = AF_INET;
@@ -131,29 +118,31 @@ static void tcp(side::room &r)
 	if (r.a.first) {
 		if (bind(fd, (sockaddr *)&a, sizeof a) || listen(fd, 1) || getsockname(fd, (sockaddr *)&a, &n))
 			failed("listen");
-		// Another name first, so that B finds it whole.
-		FILE *f = fopen((file + ".new").c_str(), "w");
-		if (!f || fprintf(f, "%d", a.sin_port) < 0 || fclose(f) || rename((file + ".new").c_str(), file.c_str()))
-			failed("port");
+		side::tell(r, "port", a.sin_port);
 		late l{r, fd};
 		side::serve_messages(r, l);
 	} else {
-		int port = until([&] {
-			FILE *f = fopen(file.c_str(), "r");
-			int p = -1;
-			if (f) {
-				if (fscanf(f, "%d", &p) != 1)
-					p = -1;
-				fclose(f);
-			}
-			return p;
-		}, "port");
-		a.sin_port = port;
-		until([&] { return connect(fd, (sockaddr *)&a, sizeof a); }, "connect");
+		a.sin_port = side::told(r, "port");
+		side::until([&] { return connect(fd, (sockaddr *)&a, sizeof a); }, "connect");
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 		wire w(r, fd, fd);
 		side::serve_messages(r, w);
 	}
+}
+
+// Datagrams: a socket for each side, connected to the other's.
+static void unix_datagram(side::room &r)
+{
+	sockaddr_un mine = {}, other = {};
+	mine.sun_family = other.sun_family = AF_UNIX;
+	snprintf(mine.sun_path, sizeof mine.sun_path, "%s/%d", r.a.dir.c_str(), r.who());
+	snprintf(other.sun_path, sizeof other.sun_path, "%s/%d", r.a.dir.c_str(), 1 - r.who());
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (sockaddr *)&mine, sizeof mine))
+		failed("bind");
+	side::until([&] { return connect(fd, (sockaddr *)&other, sizeof other); }, "connect");
+	wire w(r, fd, fd);
+	side::serve_messages(r, w);
 }
 
 int main(int argc, char **argv)
@@ -163,6 +152,8 @@ int main(int argc, char **argv)
 			fifos(r);
 		else if (r.a.way == "C unix stream")
 			unix_stream(r);
+		else if (r.a.way == "C unix datagram")
+			unix_datagram(r);
 		else if (r.a.way == "C tcp")
 			tcp(r);
 		else

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -80,7 +81,7 @@ inline int64_t now() { return clock_of(CLOCK_MONOTONIC); }
 // As payload.go.
 struct payload {
 	size_t size;
-	bool touched, check = false;
+	bool touched, check = false, spoil = false;
 	std::vector<char> own;
 
 	payload(size_t size, bool touched) : size(size), touched(touched), own(size) { fill(own.data(), 1); }
@@ -99,20 +100,16 @@ struct payload {
 			b[i] = char(x >> (8 * i));
 	}
 
-	// A test has a program spoil what it sends, and sees that the run fails.
-	static uint64_t spoil()
-	{
-		static const bool is = getenv("SHMKIT_FIELD_SPOIL");
-		return is ? 1 : 0;
-	}
 
 	void put(char *to, uint64_t seq)
 	{
 		if (check)
-			fill(to, seq + spoil());
+			fill(to, seq);
 		else if (touched)
 			memcpy(to, own.data(), size);
 		memcpy(to, &seq, 8);
+		if (check && spoil)
+			to[size - 1] ^= 1;
 	}
 
 	void get(const char *from, size_t n, uint64_t seq)
@@ -140,6 +137,13 @@ struct work {
 	virtual ~work() {}
 };
 
+// A test has one side spoil what it does, and sees that the run fails: of messages the last byte, of locks what is added under them.
+inline bool spoils(const arguments &a)
+{
+	const char *who = getenv("SHMKIT_FIELD_SPOIL");
+	return who && std::string(who) == (a.first ? "A" : "B");
+}
+
 struct room {
 	arguments a;
 	meeting *m;
@@ -153,6 +157,7 @@ struct room {
 		if (p == MAP_FAILED)
 			failed("mmap");
 		m = static_cast<meeting *>(p);
+		pay.spoil = spoils(a);
 		if (sched_getaffinity(0, sizeof all, &all))
 			failed("sched_getaffinity");
 		bind();
@@ -240,7 +245,8 @@ inline void serve(room &r, work &w)
 			took = now() - begin;
 		reply(took, clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu, sleeps() - slept, samples);
 	}
-	_exit(0); // who told is gone
+	std::filesystem::remove_all(r.a.dir);
+	fail("who tells what to do is gone"); // and what else was made is taken back on the way
 }
 
 // Round trips, or a stream, of a way of messages.
@@ -315,11 +321,12 @@ template <class lock> struct locking : work {
 	int64_t run(int64_t n, std::vector<int64_t> *) override
 	{
 		auto &word = r.m->free[4].v;
+		const uint64_t spoil = r.pay.check && r.pay.spoil;
 		int64_t begin = now();
 		if (both || r.a.first)
 			for (int64_t i = 0; i < n; i++) {
 				l.lock();
-				word.store(word.load(std::memory_order_relaxed) + 1);
+				word.store(word.load(std::memory_order_relaxed) + 1 + spoil);
 				l.unlock();
 			}
 		added += n;

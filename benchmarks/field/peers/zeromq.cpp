@@ -8,8 +8,18 @@ struct pairs {
 	side::room &r;
 	void *context = zmq_ctx_new(), *socket;
 	std::vector<char> buf;
+	int flags;
 
-	explicit pairs(side::room &r) : r(r), socket(r.unbound([&] { return zmq_socket(context, ZMQ_PAIR); })), buf(r.a.size)
+	// Its own thread does the work, and needs the CPU that who spins has: on two CPUs nothing would ever come otherwise.
+	void again()
+	{
+		if (zmq_errno() == EAGAIN)
+			sched_yield();
+		else if (zmq_errno() != EINTR)
+			side::fail(zmq_strerror(zmq_errno()));
+	}
+
+	explicit pairs(side::room &r) : r(r), socket(r.unbound([&] { return zmq_socket(context, ZMQ_PAIR); })), buf(r.a.size), flags(r.a.spin() ? ZMQ_DONTWAIT : 0)
 	{
 		std::string where = "ipc://" + r.a.dir + "/zeromq";
 		int linger = 0;
@@ -27,17 +37,15 @@ struct pairs {
 	void send(uint64_t seq)
 	{
 		r.pay.put(buf.data(), seq);
-		while (zmq_send(socket, buf.data(), buf.size(), 0) < 0)
-			if (zmq_errno() != EINTR)
-				side::fail(zmq_strerror(zmq_errno()));
+		while (zmq_send(socket, buf.data(), buf.size(), flags) < 0)
+			again();
 	}
 
 	void receive(uint64_t seq)
 	{
 		int n;
-		while ((n = zmq_recv(socket, buf.data(), buf.size(), 0)) < 0)
-			if (zmq_errno() != EINTR)
-				side::fail(zmq_strerror(zmq_errno()));
+		while ((n = zmq_recv(socket, buf.data(), buf.size(), flags)) < 0)
+			again();
 		r.pay.get(buf.data(), n, seq);
 	}
 };
