@@ -276,7 +276,7 @@ func TestABarrierAmidRandomKills(t *testing.T) {
 	s := openScene[barrierScene](t, shmtest.Dir(t))
 	l := shmtest.NewLedger(t)
 	const living = 4
-	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: living, Kills: randomKills() / 10}, func(n int) *shmtest.Proc {
+	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: living, Kills: randomKills() / 10, Ledger: l}, func(n int) *shmtest.Proc {
 		if before := s.Data().Through.Load(); n >= living { // the others go on after a death
 			shmtest.Eventually(t, "some get through", func() bool { return s.Data().Through.Load() > before })
 		}

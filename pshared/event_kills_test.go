@@ -235,7 +235,7 @@ func TestAnAutoEventAmidRandomKills(t *testing.T) {
 		}
 		return n
 	})
-	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 3, Kills: randomKills() / 5}, func(n int) *shmtest.Proc {
+	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 3, Kills: randomKills() / 5, Ledger: l}, func(n int) *shmtest.Proc {
 		return shmtest.Start(t, "event scribe", s.Dir(), l.Path(), strconv.Itoa(n+1))
 	})
 	over.Store(true)

@@ -15,7 +15,7 @@ func TestNoReadIsTornAmidRandomKills(t *testing.T) {
 	dir := shmtest.Dir(t)
 	c := mustOpenLibrary(t, dir, 1<<40)
 	l := shmtest.NewLedger(t)
-	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 4, Kills: randomKills()}, func(n int) *shmtest.Proc {
+	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 4, Kills: randomKills(), Ledger: l}, func(n int) *shmtest.Proc {
 		return startRW(t, dir, int64(n+1), "scribe", l.Path())
 	})
 	settle(t, c)

@@ -16,7 +16,7 @@ func TestNoPermitOrTokenIsLostOrDoubledAmidRandomKills(t *testing.T) {
 	b := mustOpenPool(t, dir, 1<<40)
 	must(t, b.count.Post(tokens))
 	l := shmtest.NewLedger(t)
-	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 4, Kills: randomKills()}, func(n int) *shmtest.Proc {
+	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 4, Kills: randomKills(), Ledger: l}, func(n int) *shmtest.Proc {
 		return startPool(t, dir, int64(n+1), "scribe", l.Path())
 	})
 	refill(t, b)

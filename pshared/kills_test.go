@@ -15,7 +15,7 @@ func randomKills() int {
 	case testing.Short():
 		return 50
 	}
-	return 500
+	return 250
 }
 
 // Participants that work at a bank are killed at random moments. Each writes down when it
@@ -26,7 +26,7 @@ func TestNoLockIsLostDoubledOrStolenAmidRandomKills(t *testing.T) {
 	dir := shmtest.Dir(t)
 	b := mustOpenBank(t, dir, 1<<40)
 	l := shmtest.NewLedger(t)
-	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 4, Kills: randomKills()}, func(n int) *shmtest.Proc {
+	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 4, Kills: randomKills(), Ledger: l}, func(n int) *shmtest.Proc {
 		return shmtest.Start(t, "scribe", dir, fmt.Sprint(n+1), l.Path())
 	})
 	finish(t, b)

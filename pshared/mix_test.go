@@ -215,7 +215,7 @@ func playMarket(t *testing.T, kills int) {
 	h := &host{dealer: x}
 	worked := begin(h.work)
 	l := shmtest.NewLedger(t)
-	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: living, Kills: kills}, func(n int) *shmtest.Proc {
+	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: living, Kills: kills, Ledger: l}, func(n int) *shmtest.Proc {
 		if before := x.d.Turns.Load(); n >= living { // the others go on after a death
 			shmtest.Eventually(t, "some turns are taken", func() bool { return x.d.Turns.Load() > before+2 })
 		}

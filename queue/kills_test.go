@@ -27,7 +27,7 @@ func TestNothingIsLostOrDoubledAmidRandomKills(t *testing.T) {
 	dir := shmtest.Dir(t)
 	q := mustOpen(t, dir, queue.Options{Capacity: 6})
 	l := shmtest.NewLedger(t)
-	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 4, Kills: randomKills()}, func(n int) *shmtest.Proc {
+	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 4, Kills: randomKills(), Ledger: l}, func(n int) *shmtest.Proc {
 		return shmtest.Start(t, "worker", dir, l.Path(), fmt.Sprint(n+1))
 	})
 	left := empty(t, q)

@@ -72,6 +72,21 @@ func (l *Ledger) Entries(t testing.TB) []Entry {
 	return all
 }
 
+// writers returns how many have written something.
+func (l *Ledger) writers(t testing.TB) (n int) {
+	t.Helper()
+	files, err := os.ReadDir(l.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err == nil && info.Size() > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // A Page is where one participant writes.
 type Page struct {
 	mu sync.Mutex

@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/shmkit/shmkit/internal/testenv"
 )
 
 // RandomOptions say whom RandomKills kills, and when. The zero value kills 100 of 4.
@@ -17,6 +19,11 @@ type RandomOptions struct {
 	// Pause is the mean time between two kills; 0 is 3 ms. The times are distributed
 	// exponentially, up to ten times the mean.
 	Pause time.Duration
+	// Ledger is where the participants write what they do. With one, nobody is killed before
+	// each of the first has written something, and where it took them long to get there the
+	// mean pause is longer: else most would die while they start, on a slow machine. nil is
+	// without.
+	Ledger *Ledger
 	// Seed is the seed of chance; 0 takes one from the clock. It is logged.
 	Seed uint64
 }
@@ -48,8 +55,14 @@ func RandomKills(t testing.TB, o *RandomOptions, start func(n int) *Proc) (kille
 	}
 	living := make([]participant, orDefault(o.Living, 4))
 	killed = map[int]bool{}
+	began := time.Now()
 	for n := range living {
 		living[n] = participant{n, start(n)}
+	}
+	if o.Ledger != nil {
+		testenv.Eventually(t, "each of the first participants has written something", func() bool { return o.Ledger.writers(t) >= len(living) })
+		mean = max(mean, time.Since(began)/time.Duration(2*len(living)))
+		t.Logf("a kill each %v", mean)
 	}
 	for n := range kills {
 		// The moment of a kill is what is random.

@@ -120,7 +120,7 @@ func noter(args []string) error {
 func TestALedgerOutlivesItsWriters(t *testing.T) {
 	shmtest.NoLeaks(t)
 	l := shmtest.NewLedger(t)
-	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 3, Kills: 10}, func(n int) *shmtest.Proc {
+	killed := shmtest.RandomKills(t, &shmtest.RandomOptions{Living: 3, Kills: 10, Ledger: l}, func(n int) *shmtest.Proc {
 		return shmtest.Start(t, "noter", l.Path(), fmt.Sprint(n))
 	})
 	if len(killed) != 10 {

@@ -213,7 +213,7 @@ func randomly[T any, M message[T]](form string) func(t *testing.T) {
 			living = append(living, worker{kind: kind})
 		}
 		kinds := map[string]string{}
-		shmtest.RandomKills(t, &shmtest.RandomOptions{Living: len(living), Kills: randomKills()}, func(n int) *shmtest.Proc {
+		shmtest.RandomKills(t, &shmtest.RandomOptions{Living: len(living), Kills: randomKills(), Ledger: l}, func(n int) *shmtest.Proc {
 			for i := range living {
 				at := &living[i]
 				if at.p != nil && !at.p.Ended() {
