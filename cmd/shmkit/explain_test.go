@@ -159,7 +159,7 @@ func TestExplainIsInterruptedWhileItWaits(t *testing.T) {
 func TestExplainFitsTheTerminal(t *testing.T) {
 	r := runApp(t, &app{kinds: allKinds()}, "explain", "--all")
 	if r.code != exitDone {
-		t.Errorf("exit code %d\n%s", r.code, r.err)
+		t.Errorf("exit code %d\n%s\n%s", r.code, r.err, r.out)
 	}
 	for line := range strings.Lines(r.out) {
 		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {

@@ -217,8 +217,32 @@ inline int64_t sleeps()
 	return u.ru_nvcsw;
 }
 
-// Orders, until their end.
+inline void say(const std::exception &e)
+{
+	std::string text;
+	for (const char *p = e.what(); *p; p++)
+		text += (*p == '"' || *p == '\\' || *p < ' ') ? '\'' : *p;
+	printf("{\"Error\":\"%s\"}\n", text.c_str());
+	fflush(stdout);
+}
+
+struct told_already {};
+
+inline void serve_orders(room &r, work &w);
+
+// Orders, until their end. What goes wrong is told before anything is taken away on the way out: else
+// the other side stumbles over that, and is heard first.
 inline void serve(room &r, work &w)
+{
+	try {
+		serve_orders(r, w);
+	} catch (const std::exception &e) {
+		say(e);
+		throw told_already{};
+	}
+}
+
+inline void serve_orders(room &r, work &w)
 {
 	char line[256];
 	reply(0, 0, 0, {});
@@ -347,19 +371,17 @@ template <class lock> void serve_lock(room &r, lock &l)
 	serve(r, w);
 }
 
-// main of each program: what f throws is told.
+// main of each program: what f throws is told, if it was not.
 template <class f> int run(int argc, char **argv, f body)
 {
 	try {
 		room r(parse(argc, argv));
 		body(r);
 		return 0;
+	} catch (const told_already &) {
+		return 1;
 	} catch (const std::exception &e) {
-		std::string text;
-		for (const char *p = e.what(); *p; p++)
-			text += (*p == '"' || *p == '\\' || *p < ' ') ? '\'' : *p;
-		printf("{\"Error\":\"%s\"}\n", text.c_str());
-		fflush(stdout);
+		say(e);
 		return 1;
 	}
 }
