@@ -9,17 +9,12 @@ import (
 	"syscall"
 
 	"github.com/shmkit/shmkit"
-	"github.com/shmkit/shmkit/internal/fdmap"
-	"github.com/shmkit/shmkit/internal/sys"
 )
 
 // Sizes of a scan, in bytes.
 const (
-	defaultChunk    = 1 << 20
+	defaultChunk    = 256 << 10 // stays in the cache of a core while it is used
 	defaultResident = 16 << 20
-	// hugePage: windows begin at a multiple of it where they are long enough, so that the
-	// kernel can map large pieces of its cache at once.
-	hugePage = 2 << 20
 )
 
 // ScanOptions is how to scan a file. The zero value scans all of it.
@@ -28,19 +23,21 @@ type ScanOptions struct {
 	// when the scan begins. A part that does not lie in the file is shmkit.ErrTruncated.
 	Off, Len int64
 	// Chunk is how many bytes are handed over at a time; only the last of a run may be
-	// fewer. 0 is 1 MiB.
+	// fewer. 0 is 256 KiB.
 	Chunk int
 	// Overlap makes each chunk begin with that many last bytes of the one before, for
 	// searching: what is at most one byte longer always lies in one chunk as a whole. It is
 	// less than Chunk.
 	Overlap int
-	// Resident is how many bytes of the file are mapped at a time, and so can count as
+	// Resident is how many bytes of the file are there at a time, and so can count as
 	// this process's resident memory. 0 is 16 MiB; a Chunk and two pages is the least.
 	Resident int64
 	// Hole, if not nil, is called for each hole of a sparse file instead of handing over
 	// its zeros, which saves the time to read them. Overlap bytes of zeros on each side of
 	// a hole are handed over nevertheless.
 	Hole func(off, n int64) error
+	// Method is how the bytes are come by; the zero value finds out what is faster.
+	Method ScanMethod
 	// DropCache gives back the kernel's cache of what was scanned, if nobody else has it
 	// mapped and it is not dirty: other programs' pages stay in memory.
 	DropCache bool
@@ -49,9 +46,26 @@ type ScanOptions struct {
 	Progress func(done, total int64)
 }
 
+// A ScanMethod is how a scan comes by the bytes of a file.
+type ScanMethod int
+
+const (
+	// ScanFaster tries both on a few pages now and then, and goes on with what is faster
+	// there. What takes less time to go through than to try is copied, or, if it is less
+	// than 1 MiB, mapped.
+	ScanFaster ScanMethod = iota
+	// ScanMapped maps the file, a window at a time. No byte is copied, but the first touch of
+	// each page has its price: little where the kernel's cache is of large pages, and much
+	// where a hypervisor keeps page tables of its own.
+	ScanMapped
+	// ScanCopied reads the file, a Chunk at a time, into a buffer that stays in the processor's
+	// cache if Chunk is small enough. The buffer is mapped twice.
+	ScanCopied
+)
+
 // Scan hands the content of a file to do, chunk by chunk in ascending order, with the
-// offset of each in the file. It maps a window of it at a time, so that a file of any
-// size takes a bounded part of memory, and no byte is copied.
+// offset of each in the file. A file of any size takes a bounded part of memory: it shows a
+// window at a time, which is mapped, or read into a buffer, as Method says.
 //
 // chunk is valid until do returns, and read-only. do runs under shmkit.Guard: when
 // somebody makes the file shorter, or the device fails, the scan ends with a
@@ -71,6 +85,7 @@ func Scan(ctx context.Context, path string, o *ScanOptions, do func(off int64, c
 // mapping.
 func (f *File) Scan(ctx context.Context, o *ScanOptions, do func(off int64, chunk []byte) error) (err error) {
 	s := scan{ctx: ctx, file: f, do: do}
+	s.mapped.scan, s.copied.scan = &s, &s
 	if o != nil {
 		s.ScanOptions = *o
 	}
@@ -88,7 +103,7 @@ func (f *File) Scan(ctx context.Context, o *ScanOptions, do func(off int64, chun
 		s.Len = size - s.Off
 	}
 	defer func() {
-		if e := s.leave(); err == nil {
+		if e := errors.Join(s.mapped.leave(), s.copied.leave()); err == nil {
 			err = e
 		}
 	}()
@@ -116,9 +131,9 @@ type scan struct {
 	file *File
 	do   func(off int64, chunk []byte) error
 
-	window *shmkit.Mapping // nil before the first
-	from   int64           // offset of the window in the file
-	bytes  []byte          // of the window
+	mapped mappedPart
+	copied copiedPart
+	choice choice
 }
 
 // check sets what is not set, and checks the rest.
@@ -138,6 +153,8 @@ func (s *scan) check(size int64) error {
 	switch {
 	case s.Off < 0 || s.Len < 0 || s.Chunk < 0 || s.Resident < 0:
 		return invalid("Off %d, Len %d, Chunk %d, Resident %d: none may be negative", s.Off, s.Len, s.Chunk, s.Resident)
+	case s.Method < ScanFaster || s.Method > ScanCopied:
+		return invalid("there is no Method %d", s.Method)
 	case s.Overlap < 0 || s.Overlap >= s.Chunk:
 		return invalid("Overlap %d is not between 0 and Chunk %d", s.Overlap, s.Chunk)
 	}
@@ -158,14 +175,16 @@ func (s *scan) data(begin, end int64) error {
 			return err
 		}
 		n := min(int64(s.Chunk), end-off)
-		if err := s.reach(off, n); err != nil {
+		part, err := s.choose(off, end)
+		if err != nil {
 			return err
 		}
-		at := off - s.from
-		chunk := s.bytes[at : at+n : at+n]
-		var err error
+		chunk, err := part.at(off, n)
+		if err != nil {
+			return err
+		}
 		if fault := shmkit.Guard(func() { err = s.do(off, chunk) }); fault != nil {
-			return s.inFile(fault)
+			return part.here().inFile(fault)
 		}
 		if err != nil {
 			return err
@@ -176,65 +195,6 @@ func (s *scan) data(begin, end int64) error {
 		}
 	}
 	return nil
-}
-
-// reach makes the window show n bytes at off.
-func (s *scan) reach(off, n int64) error {
-	before, behind := s.from, s.from+int64(len(s.bytes))
-	if off >= before && off+n <= behind {
-		return nil
-	}
-	align := int64(hugePage)
-	if s.Resident < 4*align || off%align+n > s.Resident {
-		align = int64(os.Getpagesize())
-	}
-	from := off - off%align
-	length := min(s.Resident, s.Off+s.Len-from) // shorter than the one before at the end only, so that it fits its place
-	m, err := s.file.f.Map(fdmap.Options{Off: from, Len: length, Protection: shmkit.Read, Replace: s.window})
-	if err != nil {
-		return err
-	}
-	s.window, s.from, s.bytes = m, from, m.Bytes()
-	s.drop(before, min(behind, from))
-	// Huge pages let the cache be filled in pieces that are mapped at once, which is several
-	// times as fast; kernels without them refuse (EINVAL).
-	_ = m.Advise(0, length, shmkit.AdviseHugePage)
-	return m.Advise(0, length, shmkit.AdviseSequential)
-}
-
-// leave unmaps the window.
-func (s *scan) leave() error {
-	if s.window == nil {
-		return nil
-	}
-	err := s.window.Close()
-	s.drop(s.from, s.from+int64(len(s.bytes)))
-	return err
-}
-
-// drop drops a part that is no longer mapped from the cache, if that is wanted.
-func (s *scan) drop(begin, end int64) {
-	if !s.DropCache || begin >= end {
-		return
-	}
-	begin -= begin % hugePage                 // the cache may be in pieces that long, and they go as a whole only
-	_ = s.file.f.Use(func(o *os.File) error { // it is a favour to others, and not worth an error
-		return sys.Fadvise(int(o.Fd()), begin, end-begin, sys.FADV_DONTNEED)
-	})
-}
-
-// inFile makes the offset of a fault in the window one in the file.
-func (s *scan) inFile(err error) error {
-	fault, ok := err.(*shmkit.FaultError)
-	if !ok || fault.Addr < s.window.Addr() || fault.Addr-s.window.Addr() >= uintptr(len(s.bytes)) {
-		return err // of a mapping of the caller's
-	}
-	there := *fault
-	there.Off += s.from
-	if there.Access == 0 && !errors.Is(there.Err, shmkit.ErrReadOnly) { // else it may have been a store to the chunk
-		there.Access = shmkit.Read
-	}
-	return &there
 }
 
 func (s *scan) progress(upTo int64) {

@@ -26,14 +26,14 @@ func (w *window) Cause(off int64) error {
 	}
 	at := w.off + off
 	if at-at%int64(w.page) >= info.Size() {
-		return fmt.Errorf("%w: it has %d bytes now, and this is byte %d", shmkit.ErrTruncated, info.Size(), at)
+		return truncated(info.Size(), at)
 	}
 	magic, _, _, err := sys.FileSystem(int(f.Fd()))
 	if err != nil || magic == sys.HUGETLBFS_MAGIC {
 		return nil
 	}
 	if err := readable(f, min(at, info.Size()-1)); err != nil {
-		return fmt.Errorf("%w: reading byte %d answers %w", shmkit.ErrIO, at, err)
+		return unreadable(at, err)
 	}
 	if space, err := sys.SpaceOf(int(f.Fd())); err == nil && space.Total > 0 && space.Available == 0 {
 		return shmkit.ErrNoSpace
@@ -42,6 +42,14 @@ func (w *window) Cause(off int64) error {
 		return nil
 	}
 	return shmkit.ErrIO
+}
+
+func truncated(size, at int64) error {
+	return fmt.Errorf("%w: it has %d bytes now, and this is byte %d", shmkit.ErrTruncated, size, at)
+}
+
+func unreadable(at int64, err error) error {
+	return fmt.Errorf("%w: reading byte %d answers %w", shmkit.ErrIO, at, err)
 }
 
 // readable tells why a byte cannot be read by another way than the mapping.
