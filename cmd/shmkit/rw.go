@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -92,6 +93,7 @@ type rwProcess struct {
 	number int // of its role
 	part   int // of the record's Parts
 	killed int
+	before uint64 // turns of the processes before this one
 	cmd    *exec.Cmd
 	errs   bytes.Buffer
 	done   chan error // receives how it ended, once
@@ -129,7 +131,7 @@ func (r *readersWriters) run(ctx context.Context) (err error) {
 		if i >= r.readers {
 			p.role, p.number = "writer", i-r.readers
 		}
-		if err := p.start(f); err != nil {
+		if err := r.start(p, f); err != nil {
 			return errors.Join(err, r.stop())
 		}
 		r.all = append(r.all, p)
@@ -143,7 +145,8 @@ func (r *readersWriters) run(ctx context.Context) (err error) {
 }
 
 // start starts a process for the participant.
-func (p *rwProcess) start(record *os.File) error {
+func (r *readersWriters) start(p *rwProcess, record *os.File) error {
+	p.before = r.turns(p)
 	p.cmd = exec.Command("/proc/self/exe", "rw-participant", p.role, strconv.Itoa(p.part))
 	p.cmd.ExtraFiles = []*os.File{record}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
@@ -157,10 +160,14 @@ func (p *rwProcess) start(record *os.File) error {
 	return nil
 }
 
-// watch kills and shows until the time is over.
+func (r *readersWriters) turns(p *rwProcess) uint64 { return r.record.Parts[p.part].Turns.Load() }
+
+// begun: its process has had a turn.
+func (r *readersWriters) begun(p *rwProcess) bool { return r.turns(p) > p.before }
+
+// watch kills and shows until the time is over, which begins when each has had a turn.
 func (r *readersWriters) watch(ctx context.Context, record *os.File) error {
-	over := time.NewTimer(r.duration.d)
-	defer over.Stop()
+	var over <-chan time.Time
 	ticks := time.NewTicker(100 * time.Millisecond)
 	defer ticks.Stop()
 	if r.live {
@@ -170,7 +177,7 @@ func (r *readersWriters) watch(ctx context.Context, record *os.File) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-over.C:
+		case <-over:
 			return nil
 		case <-ticks.C:
 		}
@@ -178,6 +185,13 @@ func (r *readersWriters) watch(ctx context.Context, record *os.File) error {
 			if err := p.failed(); err != nil {
 				return err
 			}
+		}
+		if over == nil {
+			if slices.ContainsFunc(r.all, func(p *rwProcess) bool { return !r.begun(p) }) {
+				continue
+			}
+			r.begin = time.Now()
+			over = time.After(r.duration.d)
 		}
 		if r.kill {
 			if err := r.killOne(record); err != nil {
@@ -208,8 +222,12 @@ func (p *rwProcess) failure(err error) error {
 	return fmt.Errorf("%s %d ended early: %w", p.role, p.number, errors.Join(err, errors.New("nobody told it to")))
 }
 
+// killOne kills one that has begun, if there is one, and starts another in its place.
 func (r *readersWriters) killOne(record *os.File) error {
 	p := r.all[rand.IntN(len(r.all))]
+	if !r.begun(p) {
+		return nil
+	}
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
@@ -219,7 +237,7 @@ func (r *readersWriters) killOne(record *os.File) error {
 	}
 	p.killed++
 	r.killed++
-	return p.start(record)
+	return r.start(p, record)
 }
 
 // stop lets all end, and waits for it.

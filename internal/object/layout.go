@@ -19,7 +19,7 @@ const (
 	typeName   = 256 // bytes for it
 
 	// MaxMembers is how many members an object can have.
-	MaxMembers = 1024
+	MaxMembers = 2048
 	// RecordHeader is how much of a member record is not the kind's.
 	RecordHeader = 64
 	// maxStride bounds a record, in bytes.
