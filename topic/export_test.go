@@ -1,6 +1,11 @@
 package topic
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
 
 // SetPoint has f called between the steps.
 func SetPoint(f func(name string)) { pointed = f }
@@ -112,4 +117,36 @@ func (s *subscriber) Next(lane int) uint64 { return s.s.next[lane].Load() / 2 }
 func Blind() func() {
 	watch.blind.Store(true)
 	return func() { watch.blind.Store(false) }
+}
+
+// A Sleepy is looked for as if somebody slept for it, until Wake.
+type Sleepy struct {
+	watched
+	Held bool
+	mu   sync.Mutex
+	at   []time.Time // of each look
+}
+
+func (s *Sleepy) seen() bool { return false }
+func (s *Sleepy) held() bool { return s.Held }
+func (s *Sleepy) look() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = append(s.at, time.Now())
+}
+
+// Sleep has it be looked for.
+func (s *Sleepy) Sleep() {
+	s.asleep.Add(1)
+	watch.add(s)
+}
+
+// Wake ends that.
+func (s *Sleepy) Wake() { s.asleep.Add(-1) }
+
+// Looks is when it was looked for.
+func (s *Sleepy) Looks() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.at)
 }

@@ -94,7 +94,7 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		"Options.MaxMessage of 1073741825":              {MaxMessage: topic.MaxMessage + 1},
 		"Options.Publishers of 65, not 1 to 64":         {Publishers: topic.MaxPublishers + 1},
 		"Options.Publishers of -1":                      {Publishers: -1},
-		"Options.Subscribers of 1977, not 1 to 1976":      {Subscribers: topic.MaxSubscribers + 1},
+		"Options.Subscribers of 1977, not 1 to 1976":    {Subscribers: topic.MaxSubscribers + 1},
 		"Options.Depth of -1, not 1 to 524288":          {Depth: -1},
 		"Options.History of -1, not 0 to 524288":        {History: -1},
 		"Options.Held of 65, not 1 to 64":               {Held: topic.MaxHeld + 1},

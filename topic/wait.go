@@ -11,8 +11,11 @@ import (
 )
 
 const (
-	// tick is how often somebody looks on behalf of those who sleep: for what a death left undone.
-	tick = 50 * time.Millisecond
+	// tick is how often somebody looks on behalf of those who sleep: for what a death left undone. Where
+	// subscribers alone sleep, all that can be is that one died between word and waking; then each pause is twice as long as the one
+	// before, up to slowest, because a process that is woken so often takes half a percent of a processor on some machines.
+	tick    = 50 * time.Millisecond
+	slowest = time.Second
 	// longest is the longest sleep without a look of one's own. It is for memory that was cut
 	// off, of which the kernel wakes nobody.
 	longest = time.Second
@@ -59,6 +62,8 @@ type sleeper interface {
 	seen() bool
 	// look wakes them if there is, or somebody's death has made it.
 	look()
+	// held reports that somebody's death may hold it up for long.
+	held() bool
 	counts() *watched
 }
 
@@ -111,6 +116,9 @@ func (w *watched) sendAway(bell *words32) {
 	}
 }
 
+func (s *seat) held() bool { return false }
+func (l *lane) held() bool { return true }
+
 func (s *seat) look() {
 	see := false
 	fault := shmkit.Guard(func() { see = s.seen() })
@@ -130,13 +138,14 @@ func (l *lane) look() {
 	}
 }
 
-// watch looks every tick on behalf of all who sleep in this process. While nobody does there is no
-// goroutine for it.
-var watch watcher
+// watch looks on behalf of all who sleep in this process. While nobody does there is no goroutine for it.
+var watch = watcher{fresh: make(chan struct{}, 1)}
 
 type watcher struct {
 	// blind is set by tests: who sleeps is woken by others then, or not at all.
 	blind atomic.Bool
+	// fresh says that somebody fell asleep who was not looked for before.
+	fresh chan struct{}
 
 	mu  sync.Mutex
 	all map[sleeper]bool // protected by mu
@@ -153,24 +162,42 @@ func (w *watcher) add(s sleeper) {
 		go w.run()
 	}
 	w.all[s] = true
+	select {
+	case w.fresh <- struct{}{}:
+	default:
+	}
 }
 
 func (w *watcher) run() {
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
+	pause := tick
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
 	var list []sleeper
 	for {
-		<-ticker.C
+		select {
+		case <-w.fresh:
+			if pause > tick {
+				pause = tick
+				timer.Reset(pause)
+			}
+			continue
+		case <-timer.C:
+		}
 		list = w.sleepers(list[:0])
 		if list == nil {
 			return
 		}
+		pause = min(2*pause, slowest)
 		for i, s := range list {
 			if !w.blind.Load() {
 				s.look()
 			}
+			if s.held() {
+				pause = tick
+			}
 			list[i] = nil
 		}
+		timer.Reset(pause)
 	}
 }
 
