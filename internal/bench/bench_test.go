@@ -43,13 +43,17 @@ func TestMessagesGoEveryWay(t *testing.T) {
 	}
 	for suite, size := range map[string]int{"latency": 8, "throughput": 5000} {
 		t.Run(suite, func(t *testing.T) {
-			o := short(suite, names(allWays())...)
+			ways := names(allWays())
+			if suite == "throughput" { // the same code one way: that of some will do
+				ways = []string{"pipe", "unix datagram", "sysv queue", "segment", "topic", "queue"}
+			}
+			o := short(suite, ways...)
 			o.Sizes = []int{size}
 			res, err := Run(t.Context(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := 2 * (2*len(allWays()) + len(yardsticks()))
+			want := 2 * (2*len(ways) + len(yardsticks()))
 			if suite == "throughput" {
 				want -= 2 // a cache line is no stream
 			}
@@ -173,7 +177,7 @@ func gone(t *testing.T) {
 
 // TestCancelled: whenever a run is cancelled, it ends soon and leaves nothing.
 func TestCancelled(t *testing.T) {
-	for _, after := range []int{0, 1, 4, 20, 40} {
+	for _, after := range []int{0, 1, 4, 20} {
 		t.Run(fmt.Sprint(after), func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			why := errors.New("enough")
