@@ -47,6 +47,7 @@ bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
 	$(GO) run ./benchmarks/transfer
 	$(GO) run ./benchmarks/filescan
+	$(GO) run ./benchmarks/standing
 
 bench-messages: ## messages between two processes, in units of the machine's floor (needs a C compiler)
 	$(GO) run ./benchmarks/messages

@@ -131,6 +131,7 @@ type scan struct {
 	file *File
 	do   func(off int64, chunk []byte) error
 
+	done   int64 // offset behind what was handed over
 	mapped mappedPart
 	copied copiedPart
 	choice choice
@@ -189,6 +190,7 @@ func (s *scan) data(begin, end int64) error {
 		if err != nil {
 			return err
 		}
+		s.done = off + n
 		s.progress(off + n)
 		if off += n; off < end {
 			off -= int64(s.Overlap)

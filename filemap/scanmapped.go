@@ -51,7 +51,7 @@ func (p *mappedPart) leave() error {
 		return nil
 	}
 	err := p.m.Close()
-	p.scan.drop(p.from, p.from+int64(len(p.bytes)))
+	p.scan.drop(p.from, min(p.from+int64(len(p.bytes)), p.scan.done)) // what comes may be copied, from the cache
 	p.window = window{}
 	return err
 }

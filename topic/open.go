@@ -104,10 +104,7 @@ func open(name string, k kind, get getter, o *Options) (*node, error) {
 		err = fmt.Errorf("%w: messages of %d bytes, not %d", ErrCorrupt, g.room, k.room)
 	}
 	if err == nil && k.check != nil { // whoever made it may not have
-		var m *shmkit.Mapping
-		if m, _, err = obj.Annex(false); err == nil {
-			err = k.check(m)
-		}
+		err = k.check(obj.Mapping())
 	}
 	if err != nil {
 		return fail(errors.Join(err, obj.Close()))
@@ -121,9 +118,13 @@ func open(name string, k kind, get getter, o *Options) (*node, error) {
 	return n, nil
 }
 
-// checkType reports why there can be no T in shared memory.
+// checkType reports why there can be no T in shared memory. m is any, so that messages, which may be many, are
+// not mapped by who does not need them.
 func checkType[T any](m *shmkit.Mapping) error {
 	v, err := shmkit.View[T](m, 0)
+	if errors.Is(err, shmkit.ErrOutOfRange) {
+		return nil // it is too large for m, and nothing else
+	}
 	if err != nil {
 		return err
 	}

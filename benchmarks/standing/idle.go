@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/exec"
 	"strconv"
@@ -102,6 +103,17 @@ func watch(dir string, idle time.Duration, processes, each int) (cpu float64, th
 		threads += n
 	}
 	return cpu, threads, nil
+}
+
+// waits does what a process that waits does, if this is one.
+func waits() bool {
+	if len(os.Args) < 2 || os.Args[1] != waiterRole {
+		return false
+	}
+	if err := waiter(os.Args[2:]); err != nil {
+		log.Fatal(err)
+	}
+	return true
 }
 
 // waiter waits with so many subscribers, says what that took, and ends when its standard input does.

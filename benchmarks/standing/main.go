@@ -16,10 +16,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	if len(os.Args) > 1 && os.Args[1] == waiterRole {
-		if err := waiter(os.Args[2:]); err != nil {
-			log.Fatal(err)
-		}
+	if waits() {
 		return
 	}
 	idle := flag.Duration("idle", 10*time.Second, "how long who waits is watched, each time")

@@ -22,6 +22,7 @@ type lock struct {
 	// ours: it is shmkit's.
 	ours bool
 	// shared: several hold it at a time, and change nothing.
+	// lockers of such a one know how to exclude its readers as well, if they are of two processes.
 	shared  bool
 	prepare func(*props) error
 	open    func(*room) (locker, error)
@@ -30,7 +31,9 @@ type lock struct {
 // A locker is a lock as one process has it.
 type locker struct {
 	lock, unlock func() error
-	io.Closer    // nil: nothing is to be closed
+	// write, written: who has a lock for reading excludes readers. nil: the lock is none, or between goroutines.
+	write, written func() error
+	io.Closer      // nil: nothing is to be closed
 }
 
 // yardstick: what others are measured against.
@@ -57,28 +60,28 @@ func allLocks() []lock {
 			if err != nil {
 				return locker{}, err
 			}
-			return locker{func() error { return mu.Lock(r.ctx) }, mu.Unlock, mu}, nil
+			return locker{lock: func() error { return mu.Lock(r.ctx) }, unlock: mu.Unlock, Closer: mu}, nil
 		}},
 		{name: "RWMutex write", ours: true, about: "Lock and Unlock of a pshared.RWMutex", open: func(r *room) (locker, error) {
 			mu, err := pshared.OpenRWMutex("lock", lockOptions(r))
 			if err != nil {
 				return locker{}, err
 			}
-			return locker{func() error { return mu.Lock(r.ctx) }, mu.Unlock, mu}, nil
+			return locker{lock: func() error { return mu.Lock(r.ctx) }, unlock: mu.Unlock, Closer: mu}, nil
 		}},
 		{name: "RWMutex read", ours: true, about: "RLock and RUnlock of a pshared.RWMutex", shared: true, open: func(r *room) (locker, error) {
 			mu, err := pshared.OpenRWMutex("lock", lockOptions(r))
 			if err != nil {
 				return locker{}, err
 			}
-			return locker{func() error { return mu.RLock(r.ctx) }, mu.RUnlock, mu}, nil
+			return locker{lock: func() error { return mu.RLock(r.ctx) }, unlock: mu.RUnlock, write: func() error { return mu.Lock(r.ctx) }, written: mu.Unlock, Closer: mu}, nil
 		}},
 		{name: "Semaphore", ours: true, about: "Acquire and Release of the one permit of a pshared.Semaphore", open: func(r *room) (locker, error) {
 			s, err := pshared.OpenSemaphore("lock", 1, lockOptions(r))
 			if err != nil {
 				return locker{}, err
 			}
-			return locker{func() error { return s.Acquire(r.ctx, 1) }, func() error { return s.Release(1) }, s}, nil
+			return locker{lock: func() error { return s.Acquire(r.ctx, 1) }, unlock: func() error { return s.Release(1) }, Closer: s}, nil
 		}},
 	}
 	return append(append(all, semaphoreLocks()...), append([]lock{fileLock()}, moreLocks...)...)
@@ -134,7 +137,7 @@ func fileLock() lock {
 				}
 			}
 		}
-		return locker{set(sys.F_WRLCK), set(sys.F_UNLCK), f}, nil
+		return locker{lock: set(sys.F_WRLCK), unlock: set(sys.F_UNLCK), Closer: f}, nil
 	}}
 }
 
@@ -156,7 +159,8 @@ func prepareLock(t Trial, p *props) error {
 }
 
 // A locking is a side that takes a lock and gives it back; A alone, or both. Under one that excludes, both add one to
-// a word, not atomically: none may be lost.
+// a word, not atomically: none may be lost. Under one for reading, when it is verified, both look at two words that are equal but
+// while somebody writes, and each writes now and then.
 type locking struct {
 	locker
 	r      *room
@@ -184,7 +188,13 @@ func (s *locking) run(n int, _ *recorder) error {
 	word := &m.Free[4].Word
 	begin := now()
 	if s.r.first || s.both {
-		for range n {
+		for i := range n {
+			if s.shared && s.both && s.r.pay.check {
+				if err := s.read(i); err != nil {
+					return err
+				}
+				continue
+			}
 			if err := s.lock(); err != nil {
 				return err
 			}
@@ -205,6 +215,34 @@ func (s *locking) run(n int, _ *recorder) error {
 	}
 	s.took = now() - begin
 	return s.verify(word.Load())
+}
+
+// read reads under the lock, or each eighth time writes.
+func (s *locking) read(i int) error {
+	m := s.r.words.Data()
+	begun, ended := &m.Free[2].Word, &m.Free[3].Word
+	if i%8 == 0 {
+		if err := s.write(); err != nil {
+			return err
+		}
+		begun.Store(begun.Load() + 1)
+		for range 100 { // long enough for who reads to see it
+			_ = ended.Load()
+		}
+		ended.Store(begun.Load())
+		return s.written()
+	}
+	if err := s.lock(); err != nil {
+		return err
+	}
+	before := begun.Load()
+	for range 20 {
+		_ = ended.Load()
+	}
+	if now := ended.Load(); now != before {
+		return fmt.Errorf("who reads under the lock sees %d written halfway, behind %d: it does not keep writers out", before, now)
+	}
+	return s.unlock()
 }
 
 // verify looks whether all that was added is there.

@@ -5,13 +5,21 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/shmkit/shmkit/pshared"
 )
 
 // badLocks do not exclude.
 func badLocks() []lock {
+	nothing := func() error { return nil }
 	return []lock{{name: "no lock", about: "nothing", open: func(*room) (locker, error) {
-		nothing := func() error { return nil }
 		return locker{lock: nothing, unlock: nothing}, nil
+	}}, {name: "no read lock", about: "a lock that only writers have", shared: true, open: func(r *room) (locker, error) {
+		mu, err := pshared.OpenMutex("lock", lockOptions(r))
+		if err != nil {
+			return locker{}, err
+		}
+		return locker{lock: nothing, unlock: nothing, write: func() error { return mu.Lock(r.ctx) }, written: mu.Unlock, Closer: mu}, nil
 	}}}
 }
 
@@ -99,6 +107,7 @@ func TestBrokenOnesOfAllSuites(t *testing.T) {
 		want  string
 	}{
 		{Trial{Suite: "sync", Way: "no lock", Group: GroupBoth}, "it does not exclude"},
+		{Trial{Suite: "sync", Way: "no read lock", Group: GroupBoth}, "does not keep writers out"},
 		{Trial{Suite: "sync", Way: "early", Group: GroupTurns, Wait: Block}, "woken for 150 at 149"},
 		{Trial{Suite: "sync", Way: "early", Group: GroupSleeping, Wait: Block}, "woken for 150 at 149"},
 		{Trial{Suite: "fanout", Way: "forgets", Size: fanSize, Receivers: 3}, "message 151 came for 150"},
@@ -137,7 +146,7 @@ func runOne(t *testing.T, tr Trial) error {
 		t.Fatal(err)
 	}
 	n := 1000
-	if tr.Way == "no lock" {
+	if tr.Suite == "sync" && tr.Group == GroupBoth {
 		n = 1_000_000
 	}
 	if s.slow {
