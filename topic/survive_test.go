@@ -278,7 +278,10 @@ func TestTruncation(t *testing.T) {
 			_, err = idle.TryRead(&m)
 			must(t, err)
 			sleeping := begin(func() error { _, err := idle.Read(ctx, &frame{}); return err })
-			asleep(t, dir, 1, nil)
+			other, err := it.Subscriber(&topic.SubscriberOptions{History: -1})
+			must(t, err)
+			reached := begin(func() error { _, err := other.Read(t.Context(), &frame{}); return err }) // not by its bound
+			asleep(t, dir, 2, nil)
 			cut := path
 			if c.messages {
 				cut = messages
@@ -302,6 +305,7 @@ func TestTruncation(t *testing.T) {
 				},
 				func() error { _, err := it.Stat(); return err },
 				func() error { return <-sleeping },
+				func() error { return <-reached },
 			} {
 				switch {
 				case whole && n >= 6: // nobody looks at a chunk
@@ -320,14 +324,16 @@ func TestTruncation(t *testing.T) {
 					t.Errorf("%d: %v", n, err)
 				}
 			}
-			for _, err := range []error{held.Release(), loan.Drop(), s.Close(), idle.Close(), p.Close(), it.Close()} {
+			for _, err := range []error{held.Release(), loan.Drop(), s.Close(), idle.Close(), other.Close(), p.Close(), it.Close()} {
 				if err != nil && !errors.As(err, &fault) && !errors.Is(err, topic.ErrCorrupt) && !errors.Is(err, topic.ErrHeld) {
 					t.Errorf("ending it: %v", err)
 				}
 			}
 			if whole { // where nothing was to be woken for
-				if err := <-sleeping; !errors.Is(err, topic.ErrClosed) {
-					t.Errorf("who slept: %v", err)
+				for _, slept := range []<-chan error{sleeping, reached} {
+					if err := <-slept; !errors.Is(err, topic.ErrClosed) {
+						t.Errorf("who slept: %v", err)
+					}
 				}
 			}
 			_, _ = os.Remove(path), os.Remove(messages)

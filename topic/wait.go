@@ -2,6 +2,7 @@ package topic
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +18,9 @@ const (
 	tick    = 50 * time.Millisecond
 	slowest = time.Second
 	// longest is the longest sleep without a look of one's own. It is for memory that was cut
-	// off, of which the kernel wakes nobody.
-	longest = time.Second
+	// off, of which the kernel wakes nobody. Who has a context is reached by who looks for all, and needs none.
+	longest        = time.Second
+	longestReached = time.Minute
 )
 
 // await sleeps until there may be a message. Who comes back and finds none comes here again: the context
@@ -96,10 +98,17 @@ func (w *watched) sleep(ctx context.Context, who sleeper, n *node, bell *words32
 	case !see:
 		point("wait:asleep")
 		limit := longest
-		if watch.blind.Load() {
+		switch {
+		case watch.blind.Load():
 			limit = time.Hour
+		case ctx.Done() != nil:
+			limit = longestReached
 		}
-		err = futex.Wait(ctx, bell, v, limit)
+		if err = futex.Wait(ctx, bell, v, limit); errors.Is(err, futex.ErrGone) {
+			if fault := shmkit.Guard(func() { bell.Load() }); fault != nil {
+				err = fault
+			}
+		}
 		point("wait:woken")
 	}
 	if fault := shmkit.Guard(func() { n.o.Waiting(-1) }); fault != nil {
@@ -123,7 +132,7 @@ func (s *seat) look() {
 	see := false
 	fault := shmkit.Guard(func() { see = s.seen() })
 	if see || fault != nil {
-		_ = futex.Recall(s.bell) // the same
+		_ = futex.Recall(s.bell) // if the memory is gone they are told
 	}
 }
 
@@ -134,7 +143,7 @@ func (l *lane) look() {
 		return nil
 	})
 	if see || err != nil {
-		_ = futex.Recall(l.bell) // the same
+		_ = futex.Recall(l.bell) // if the memory is gone they are told
 	}
 }
 

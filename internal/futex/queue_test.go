@@ -287,6 +287,36 @@ func TestMemoryThatIsGoneIsTheErrorOfThoseWhoWaitThere(t *testing.T) {
 	})
 }
 
+// Who has a context need not wait for its bound.
+func TestRecallReachesThoseWhoseMemoryIsGone(t *testing.T) {
+	forEachWay(t, func(t *testing.T) {
+		lost, kept := newMemory(t, 1), newMemory(t, 1)
+		stays := start(func() error { return awaitChange(t.Context(), kept.word(0), 0, long) })
+		goes := start(func() error { return Wait(t.Context(), lost.word(0), 0, long) })
+		testenv.Eventually(t, "both sleep", func() bool { return frontsAsleep() == 2 })
+		lost.truncate(t)
+		testenv.Eventually(t, "it returns", func() bool { // who is on the way into the kernel may miss it
+			if err := Recall(lost.word(0)); !errors.Is(err, ErrGone) {
+				t.Fatal(err)
+			}
+			select {
+			case err := <-goes:
+				if !errors.Is(err, ErrGone) {
+					t.Error(err)
+				}
+				return true
+			default:
+				return false
+			}
+		})
+		kept.word(0).Store(1)
+		wake(t, kept.word(0), 1)
+		if err := ended(t, "the sleep on memory that is there", stays); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestAMisalignedWordIsAnError(t *testing.T) {
 	forEachWay(t, func(t *testing.T) {
 		m := newMemory(t, 1)
