@@ -6,13 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,9 +33,12 @@ const (
 	ops   = 21
 )
 
-// patience is how long a path may take. Something is wrong if it takes that long: the thread waits for one that is
-// stopped.
-const patience = 2 * time.Minute
+// patience is how long one stretch may take. If it takes that long the thread waits for one that was stopped with something
+// in its hands, of Go's runtime, and it is tried again.
+const (
+	patience = 20 * time.Second
+	tries    = 3
+)
 
 // walkIfTold makes this process the one that is counted, if it was started as that; then it does not return.
 func walkIfTold() {
@@ -66,26 +70,35 @@ func walkPath(name string) error {
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
 		return err
 	}
-	for i := range 1 + empty + ops {
-		n := 1
-		switch {
-		case i == 0:
-			n = warm / which[0].worth()
-		case i <= empty:
-			n = 0
-		}
+	stretch := func(n int) error {
 		if err := do(n); err != nil {
 			return err
 		}
-		if err := sys.Interrupt(me); err != nil { // the mark
-			return err
-		}
+		return sys.Interrupt(me) // the mark
 	}
-	return nil
+	err = stretch(warm / which[0].worth())
+	for i := range empty + ops {
+		n := 1
+		if i < empty {
+			n = 0
+		}
+		// Before each that is counted one that is not: what is done a few times a second is done by that one.
+		err = errors.Join(err, stretch(1), stretch(n))
+	}
+	return err
 }
 
 // count returns how many instructions an operation of a path takes.
 func count(ctx context.Context, p path) (n float64, err error) {
+	for range tries {
+		if n, err = tryCount(ctx, p); err != errStuck {
+			break
+		}
+	}
+	return n, err
+}
+
+func tryCount(ctx context.Context, p path) (n float64, err error) {
 	dir, err := os.MkdirTemp("/dev/shm", fmt.Sprintf("shmkit-gate-%d-", os.Getpid()))
 	if err != nil {
 		return 0, err
@@ -111,17 +124,24 @@ func count(ctx context.Context, p path) (n float64, err error) {
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
-	kill := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	var stuck atomic.Bool
+	kill := time.AfterFunc(patience, func() {
+		stuck.Store(true)
+		_ = cmd.Process.Kill()
+	})
 	defer kill.Stop()
 	n, err = follow(cmd.Process.Pid, bufio.NewReader(out), func() error {
 		_, err := in.Write([]byte("\n"))
 		return err
-	})
+	}, func() { kill.Reset(patience) })
 	_ = cmd.Process.Kill() // it has done what it was for
 	for err := error(nil); err == nil; {
 		_, _, _, err = sys.Tracer{}.Wait() // each of its threads waits for that
 	}
 	_ = cmd.Wait() // which has nobody left to wait for
+	if err != nil && stuck.Load() {
+		return 0, errStuck
+	}
 	if err != nil && stderr.Len() > 0 {
 		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
 	}
@@ -131,11 +151,14 @@ func count(ctx context.Context, p path) (n float64, err error) {
 // errNotTraced: the kernel does not allow it here: a container without ptrace(2), say.
 var errNotTraced = errors.New("instructions can't be counted, for this process may not trace its child")
 
+// errStuck: nothing happened for a while.
+var errStuck = errors.New("the path did not go on while all threads but one were stopped")
+
 // errLost: the thread that is traced is no more.
 var errLost = errors.New("the process has ended")
 
-// follow traces the process that walks, and counts between its marks.
-func follow(pid int, out *bufio.Reader, start func() error) (float64, error) {
+// follow traces the process that walks, and counts between its marks, each of which it tells.
+func follow(pid int, out *bufio.Reader, start func() error, marked func()) (float64, error) {
 	text, err := out.ReadString('\n')
 	if err != nil {
 		return 0, errLost
@@ -151,8 +174,12 @@ func follow(pid int, out *bufio.Reader, start func() error) (float64, error) {
 	if err := start(); err != nil {
 		return 0, err
 	}
+	clock, err := clockOf(pid)
+	if err != nil {
+		return 0, err
+	}
 	var steps, marks int
-	var counts [1 + empty + ops]int // before each mark
+	var counts [1 + 2*(empty+ops)]int // before each mark, of each other stretch
 	for marks < len(counts) {
 		who, why, signal, err := t.Wait()
 		switch {
@@ -165,10 +192,17 @@ func follow(pid int, out *bufio.Reader, start func() error) (float64, error) {
 		case why == sys.StopSignal && signal == int(syscall.SIGURG):
 			counts[marks] = steps
 			marks, steps, signal = marks+1, 0, 0
+			marked()
 		case why == sys.StopStep:
-			steps++
+			at, err := t.Pointer(tid)
+			if err != nil {
+				return 0, err
+			}
+			if at < clock[0] || at >= clock[1] {
+				steps++
+			}
 		}
-		if marks == 0 {
+		if marks%2 == 1 || marks == 0 {
 			err = t.Go(tid, signal)
 		} else {
 			err = t.Step(tid)
@@ -177,7 +211,30 @@ func follow(pid int, out *bufio.Reader, start func() error) (float64, error) {
 			return 0, err
 		}
 	}
-	return float64(slices.Min(counts[1+empty:]) - slices.Min(counts[1:1+empty])), nil
+	nothing, one := math.MaxInt, math.MaxInt
+	for i := 2; i < len(counts); i += 2 {
+		if i <= 2*empty {
+			nothing = min(nothing, counts[i])
+		} else {
+			one = min(one, counts[i])
+		}
+	}
+	return float64(one - nothing), nil
+}
+
+// clockOf returns where the code lies that the kernel has each process read the clock with. It begins anew when the
+// clock ticks meanwhile, which it does for who goes step by step: how often is chance.
+func clockOf(pid int) (bounds [2]uintptr, err error) {
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		return bounds, err
+	}
+	for line := range strings.Lines(string(maps)) {
+		if strings.HasSuffix(line, "[vdso]\n") {
+			_, err = fmt.Sscanf(line, "%x-%x", &bounds[0], &bounds[1])
+		}
+	}
+	return bounds, err
 }
 
 // freeze seizes all threads of a process, of which follow lets but one go on: the scheduler's would tell it

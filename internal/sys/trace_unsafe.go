@@ -73,11 +73,27 @@ const (
 )
 
 // Begins reports whether a thread that stopped for a system call is before it. Linux 5.3.
-func (Tracer) Begins(tid int) (bool, error) {
-	var info [88]byte
-	_, _, e := unix.Syscall6(unix.SYS_PTRACE, ptraceGetSyscallInfo, uintptr(tid), uintptr(len(info)), uintptr(unsafe.Pointer(&info)), 0, 0)
-	if e != 0 {
-		return false, e
+func (t Tracer) Begins(tid int) (bool, error) {
+	op, _, err := t.callInfo(tid)
+	return op == syscallEntry, err
+}
+
+// Pointer returns where the next instruction of a thread that stopped is. Linux 5.3.
+func (t Tracer) Pointer(tid int) (uintptr, error) {
+	_, at, err := t.callInfo(tid)
+	return at, err
+}
+
+func (Tracer) callInfo(tid int) (op byte, at uintptr, err error) {
+	var info struct {
+		op   byte
+		_    [7]byte
+		at   uint64
+		rest [72]byte
 	}
-	return info[0] == syscallEntry, nil
+	_, _, e := unix.Syscall6(unix.SYS_PTRACE, ptraceGetSyscallInfo, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0)
+	if e != 0 {
+		return 0, 0, e
+	}
+	return info.op, uintptr(info.at), nil
 }
