@@ -32,6 +32,9 @@ func openTopics(r *room, loan bool) (end, error) {
 		out, in = in, out
 	}
 	o := &topic.Options{Dir: r.dir, MaxMessage: r.Size, Publishers: 1, Subscribers: 1}
+	if r.Size >= 64<<10 { // as few as a segment has here: what is used again soon is still in the cache
+		o.Depth = slotsOf(r.Size)
+	}
 	t := &topics{r: r, loan: loan, buf: make([]byte, r.Size)}
 	var err error
 	if t.out, err = topic.NewBytesPublisher(out, o); err != nil {
